@@ -21,6 +21,7 @@
 
 pub mod base;
 pub mod canonical;
+pub mod control;
 mod digest;
 pub mod environment;
 pub mod exit;

@@ -8,6 +8,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("alias", schema_for!(crate::request::Alias)),
         ("attestation", schema_for!(crate::Attestation)),
         ("base", schema_for!(crate::BaseRecord)),
+        ("drain_request", schema_for!(crate::control::DrainRequest)),
         ("log_part", schema_for!(crate::LogPart)),
         ("manifest", schema_for!(crate::Manifest)),
         ("nudge", schema_for!(crate::Nudge)),
@@ -16,6 +17,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("request", schema_for!(crate::Request)),
         ("toc", schema_for!(crate::Toc)),
         ("usage_record", schema_for!(crate::UsageRecord)),
+        ("worker_status", schema_for!(crate::control::WorkerStatus)),
         ("wheel_layer", schema_for!(crate::layer::WheelLayer)),
     ]
 }
