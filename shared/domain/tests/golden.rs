@@ -2,6 +2,8 @@
 //!
 //! `golden/<format>.json` holds `{"document": …, "canonical_sha256": …, "id": …?}`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 

@@ -41,10 +41,10 @@ pub(super) fn check(root: &Path, members: &[Member]) -> anyhow::Result<Vec<Strin
         }
         for entry in ["src/lib.rs", "src/main.rs"] {
             let path = root.join(&member.folder).join(entry);
-            if let Ok(text) = fs::read_to_string(&path) {
-                if !text.starts_with("//!") {
-                    findings.push(format!("{}/{entry}: begins with no crate doc (//!)", member.folder));
-                }
+            if let Ok(text) = fs::read_to_string(&path)
+                && !text.starts_with("//!")
+            {
+                findings.push(format!("{}/{entry}: begins with no crate doc (//!)", member.folder));
             }
         }
     }
@@ -86,12 +86,12 @@ fn file(path: &str, text: &str, members: &[Member]) -> Vec<String> {
         findings.push(format!("{path}: a committed lock carries names, versions and hashes, no addresses"));
     }
     let source_of = |m: &&Member| path.starts_with(&format!("{}/src/", m.folder));
-    if let Some(member) = members.iter().find(source_of) {
-        if DECIDING.contains(&member.name.as_str()) {
-            let body = text.split("#[cfg(test)]").next().unwrap_or(text);
-            for call in IMPURE_CALLS.iter().filter(|call| body.contains(*call)) {
-                findings.push(format!("{path}: `{call}` in a deciding crate; take it as an argument"));
-            }
+    if let Some(member) = members.iter().find(source_of)
+        && DECIDING.contains(&member.name.as_str())
+    {
+        let body = text.split("#[cfg(test)]").next().unwrap_or(text);
+        for call in IMPURE_CALLS.iter().filter(|call| body.contains(*call)) {
+            findings.push(format!("{path}: `{call}` in a deciding crate; take it as an argument"));
         }
     }
     findings
