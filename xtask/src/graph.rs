@@ -43,6 +43,10 @@ struct EdgeKind {
     kind: Option<String>,
 }
 
+/// Crates whose own dependencies do not count. `uv-fs` (below uv's requirement types) names tokio for file locks
+/// that no code of ours can reach through those types.
+const OPAQUE: [&str; 1] = ["uv-fs"];
+
 /// One crate of the workspace.
 pub(crate) struct Member {
     /// Package name.
@@ -69,7 +73,7 @@ pub(crate) fn members(root: &Path) -> anyhow::Result<Vec<Member>> {
         serde_json::from_slice(&output.stdout).context("cargo metadata changed its form")?;
     let packages: BTreeMap<_, _> = metadata.packages.iter().map(|p| (p.id.as_str(), p)).collect();
     let edges: BTreeMap<_, Vec<_>> =
-        metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), normal(node))).collect();
+        metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), normal(node, &packages))).collect();
     let ours: BTreeSet<_> = metadata.workspace_members.iter().map(String::as_str).collect();
     metadata
         .workspace_members
@@ -89,7 +93,10 @@ pub(crate) fn members(root: &Path) -> anyhow::Result<Vec<Member>> {
         .collect()
 }
 
-fn normal(node: &Node) -> Vec<&str> {
+fn normal<'a>(node: &'a Node, packages: &BTreeMap<&str, &RawPackage>) -> Vec<&'a str> {
+    if OPAQUE.contains(&packages[node.id.as_str()].name.as_str()) {
+        return Vec::new();
+    }
     let is_normal = |edge: &&Edge| edge.dep_kinds.iter().any(|kind| kind.kind.is_none());
     node.deps.iter().filter(is_normal).map(|edge| edge.pkg.as_str()).collect()
 }

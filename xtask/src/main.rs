@@ -5,6 +5,7 @@ mod graph;
 mod tidy;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -29,9 +30,21 @@ enum Task {
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
+#[expect(clippy::print_stderr, reason = "findings are for people")]
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `{error:?}`: a finding needs no stack trace.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
     let root = workspace_root()?;
-    match Cli::parse().task {
+    match task {
         Task::Generate { check } => generate::run(&root, check),
         Task::Tidy => tidy::run(&root),
     }
