@@ -32,7 +32,7 @@ enum Task {
 
 #[expect(clippy::print_stderr, reason = "findings are for people")]
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    match run(&Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not `{error:?}`: a finding needs no stack trace.
@@ -42,10 +42,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> anyhow::Result<()> {
+fn run(task: &Task) -> anyhow::Result<()> {
     let root = workspace_root()?;
     match task {
-        Task::Generate { check } => generate::run(&root, check),
+        Task::Generate { check } => generate::run(&root, *check),
         Task::Tidy => tidy::run(&root),
     }
 }
