@@ -1,3 +1,5 @@
-//! Placeholder while the crate is being built.
-pub mod environment;
-pub mod layers;
+//! From a `requirements.txt` to a ready environment.
+#![allow(missing_docs)]
+pub mod base;
+pub mod facts;
+pub mod index;
