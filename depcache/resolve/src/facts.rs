@@ -193,6 +193,13 @@ pub trait Facts {
     /// METADATA of a wheel that [`Facts::files`] returned.
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError>;
 
+    /// Whether [`Facts::files`] of this package would answer without waiting; metadata of its likely version is
+    /// then announced early.
+    fn is_ready(&self, package: &PackageName) -> bool {
+        let _ = package;
+        false
+    }
+
     /// Advice: these questions come soon, probably. Must not block.
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
         let _ = soon;

@@ -89,10 +89,16 @@ impl fmt::Display for Warning {
                 write!(f, "{package} {version} has no extra named {extra}; nothing is added for it")
             }
             Self::BaseConflict { distribution, requirement, found: Some(found) } => {
-                write!(f, "the base contradicts itself: {distribution} requires {requirement}, the base has {found}")
+                write!(
+                    f,
+                    "the base contradicts itself: {distribution} requires {requirement}, the base has {found}"
+                )
             }
             Self::BaseConflict { distribution, requirement, found: None } => {
-                write!(f, "the base contradicts itself: {distribution} requires {requirement}, which the base lacks")
+                write!(
+                    f,
+                    "the base contradicts itself: {distribution} requires {requirement}, which the base lacks"
+                )
             }
             Self::BaseRequirement { distribution, requirement } => {
                 write!(f, "{distribution} of the base has a requirement that cannot be read: {requirement}")

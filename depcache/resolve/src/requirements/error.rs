@@ -115,3 +115,65 @@ impl fmt::Display for RequirementsError {
         }
     }
 }
+
+impl RequirementsError {
+    /// What to do, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        use RequirementsErrorKind as Kind;
+        Some(match &self.kind {
+            Kind::Read { source: ReadError::NotFound, .. } => {
+                "paths behind -r and -c are relative to the file that names them".into()
+            }
+            Kind::Read { .. } => return None,
+            Kind::Encoding { .. } => "save the file as UTF-8".into(),
+            Kind::TooLarge { .. } => "is this a requirements file?".into(),
+            Kind::Malformed { .. } => {
+                "expected a package name with an optional version, as in `pandas>=2.0,<3`".into()
+            }
+            Kind::Unsupported { .. } => "name a released package and its version instead".into(),
+            Kind::UnknownOption { .. } => "remove it, or check its spelling".into(),
+            Kind::OptionValue { .. } => return None,
+            Kind::Hash { .. } => "expected --hash=sha256:<64 digits> (also sha384, sha512)".into(),
+            Kind::Variable { name } => format!("set {name} where this runs, or write the value"),
+            Kind::SecondIndex { .. } => "use --extra-index-url for further indexes".into(),
+            Kind::HashesRequired { .. } => {
+                "one line with --hash makes hashes required for all: pin with == and add --hash to each"
+                    .into()
+            }
+        })
+    }
+
+    /// The whole message, several lines: place and error, the line itself, the hint.
+    pub fn render(&self) -> String {
+        use std::error::Error as _;
+        let mut out = format!("{self}: {}", self.kind);
+        let mut source = self.kind.source();
+        while let Some(cause) = source {
+            out.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        if let (Some(line), false) = (self.line, self.text.is_empty()) {
+            let gutter = line.to_string();
+            let text = shortened(&self.text);
+            out.push_str(&format!("\n  {gutter} | {text}"));
+            if let RequirementsErrorKind::Malformed { column, .. } = self.kind
+                && column <= text.chars().count()
+            {
+                out.push_str(&format!("\n  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));
+            }
+        }
+        if let Some(hint) = self.hint() {
+            out.push_str(&format!("\nhint: {hint}"));
+        }
+        out
+    }
+}
+
+/// Lines with hashes are long, and nobody reads on at column 120.
+fn shortened(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 120;
+    if text.chars().count() <= MAX_CHARACTERS {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(MAX_CHARACTERS).collect::<String>())
+}

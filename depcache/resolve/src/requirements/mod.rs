@@ -4,9 +4,10 @@
 //! with file and line; nothing is ignored silently.
 
 mod error;
-mod lines;
+mod expansion;
+pub(crate) mod lines;
 mod options;
-mod parse;
+pub(crate) mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,6 +123,15 @@ pub fn expand(
     read: &dyn Fn(&str) -> Result<Vec<u8>, ReadError>,
     variables: &BTreeMap<String, String>,
 ) -> Result<Expanded, RequirementsError> {
-    let _ = (files, constraints, read, variables);
-    todo!("first commit fixes the interface")
+    let mut expansion = expansion::Expansion::new(read, variables);
+    for path in files {
+        expansion.file(path, false)?;
+    }
+    for path in constraints {
+        expansion.file(path, true)?;
+    }
+    expansion.finish()
 }
+
+#[cfg(test)]
+mod tests;
