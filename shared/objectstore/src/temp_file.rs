@@ -27,7 +27,11 @@ impl TempFile {
     /// Creates the file, and the directories above it.
     pub(crate) fn beside(target: &Path) -> io::Result<Self> {
         let parent = parent(target)?;
-        fs::create_dir_all(parent)?;
+        fs::create_dir_all(parent).map_err(|error| match error.kind() {
+            // A file is in the way, which `create_dir_all` tells by another kind at its last step.
+            io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(),
+            _ => error,
+        })?;
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..NAME_TRIES {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +64,13 @@ impl TempFile {
     pub(crate) fn link(self) -> io::Result<bool> {
         match fs::hard_link(&self.path, &self.target) {
             Ok(()) => sync_directory(parent(&self.target)?).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if self.target.is_dir() {
+                    Err(io::ErrorKind::IsADirectory.into())
+                } else {
+                    Ok(false)
+                }
+            }
             Err(error) => Err(error),
         }
     }

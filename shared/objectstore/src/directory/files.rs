@@ -149,7 +149,8 @@ fn etag(mut file: &File, metadata: &fs::Metadata) -> io::Result<ETag> {
 }
 
 fn hash_etag(hash: &[u8]) -> ETag {
-    ETag::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    ETag::new(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>())
 }
 
 fn stamp_etag(metadata: &fs::Metadata) -> ETag {

@@ -26,14 +26,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Bucket {
     client: Client,
-    bucket: String,
+    name: String,
     /// Empty, or ends with `/`.
     prefix: String,
 }
 
 impl Bucket {
     pub(crate) async fn open(bucket: String, prefix: String) -> Self {
-        Self { client: client::from_environment().await, bucket, prefix }
+        Self { client: client::from_environment().await, name: bucket, prefix }
     }
 
     pub(crate) fn open_at(
@@ -43,11 +43,11 @@ impl Bucket {
         access_key: &str,
         secret_key: &str,
     ) -> Self {
-        Self { client: client::at_endpoint(endpoint, access_key, secret_key), bucket, prefix }
+        Self { client: client::at_endpoint(endpoint, access_key, secret_key), name: bucket, prefix }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+        format!("s3://{}/{}", self.name, self.prefix).trim_end_matches('/').to_owned()
     }
 
     fn path(&self, key: &str) -> String {
@@ -93,7 +93,7 @@ impl Bucket {
     }
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Meta>, Error> {
-        let answer = self.client.head_object().bucket(&self.bucket).key(self.path(key)).send().await;
+        let answer = self.client.head_object().bucket(&self.name).key(self.path(key)).send().await;
         let head = match answer.map_err(Failure::from) {
             Ok(head) => head,
             Err(failure) if failure.is_missing() => return Ok(None),
@@ -110,7 +110,7 @@ impl Bucket {
         let mut found = Vec::new();
         let mut token = None;
         loop {
-            let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.path(prefix));
+            let request = self.client.list_objects_v2().bucket(&self.name).prefix(self.path(prefix));
             let page = request.set_continuation_token(token).send().await;
             let page = page.map_err(|error| self.failed(Step::List, prefix, error.into()))?;
             for object in page.contents() {
@@ -138,7 +138,7 @@ impl Bucket {
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
-        let answer = self.client.delete_object().bucket(&self.bucket).key(self.path(key)).send().await;
+        let answer = self.client.delete_object().bucket(&self.name).key(self.path(key)).send().await;
         match answer.map_err(Failure::from) {
             Err(failure) if !failure.is_missing() => Err(self.failed(Step::Delete, key, failure)),
             _ => Ok(()),
@@ -177,7 +177,7 @@ impl Bucket {
     ) -> Result<Object, Failure> {
         let mut tries = Tries::new();
         loop {
-            let request = shape(self.client.get_object().bucket(&self.bucket).key(self.path(key)));
+            let request = shape(self.client.get_object().bucket(&self.name).key(self.path(key)));
             let answer = request.send().await?;
             let etag = answer.e_tag.ok_or_else(|| Failure::malformed("the answer lacks an etag"))?;
             let size_bytes = answer.content_length.and_then(|size| u64::try_from(size).ok());

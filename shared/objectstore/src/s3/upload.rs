@@ -63,7 +63,7 @@ struct Upload<'a> {
 
 impl<'a> Upload<'a> {
     async fn begin(bucket: &'a Bucket, key: &'a str) -> Result<Self, Error> {
-        let request = bucket.client.create_multipart_upload().bucket(&bucket.bucket).key(bucket.path(key));
+        let request = bucket.client.create_multipart_upload().bucket(&bucket.name).key(bucket.path(key));
         let failed = |failure| bucket.failed(Step::Upload, key, failure);
         let answer = request.send().await.map_err(|error| failed(error.into()))?;
         let id =
@@ -102,7 +102,7 @@ impl<'a> Upload<'a> {
     async fn send_part(&self, index: u64, bytes: Bytes) -> Result<CompletedPart, Failure> {
         let number = i32::try_from(index + 1).map_err(Failure::malformed)?;
         let request =
-            self.bucket.client.upload_part().bucket(&self.bucket.bucket).key(self.bucket.path(self.key));
+            self.bucket.client.upload_part().bucket(&self.bucket.name).key(self.bucket.path(self.key));
         let answer = request.upload_id(&self.id).part_number(number).body(bytes.into()).send().await?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag).build())
     }
@@ -117,7 +117,7 @@ impl<'a> Upload<'a> {
             .bucket
             .client
             .complete_multipart_upload()
-            .bucket(&self.bucket.bucket)
+            .bucket(&self.bucket.name)
             .key(self.bucket.path(self.key));
         let request = match condition {
             Condition::Always => request,
@@ -155,7 +155,7 @@ impl<'a> Upload<'a> {
     async fn abort(&self) {
         let client = &self.bucket.client;
         let request =
-            client.abort_multipart_upload().bucket(&self.bucket.bucket).key(self.bucket.path(self.key));
+            client.abort_multipart_upload().bucket(&self.bucket.name).key(self.bucket.path(self.key));
         if let Err(error) = request.upload_id(&self.id).send().await {
             let failure = Failure::from(error);
             if !failure.is_missing() {

@@ -67,7 +67,7 @@ async fn send(
     condition: &Condition,
     config: Option<Builder>,
 ) -> Result<ETag, Failure> {
-    let request = bucket.client.put_object().bucket(&bucket.bucket).key(bucket.path(key)).body(bytes.into());
+    let request = bucket.client.put_object().bucket(&bucket.name).key(bucket.path(key)).body(bytes.into());
     let request = match condition {
         Condition::Always => request,
         Condition::Absent => request.if_none_match("*"),
