@@ -94,6 +94,13 @@ mod tests {
                 .iter()
                 .map(|url| parse(url).unwrap_err().to_string())
                 .collect();
-        insta::assert_snapshot!(messages.join("\n"), @"");
+        insta::assert_snapshot!(messages.join("\n"), @"
+        the broker's URL is not understood: it has no scheme
+        the broker's URL is not understood: it has no scheme
+        the broker's URL is not understood: it names another kind of broker, and only Redis is supported
+        the broker's URL is not understood: sentinel:// is not supported yet
+        the broker's URL is not understood: host, port or database number cannot be read
+        the broker's URL is not understood: host, port or database number cannot be read
+        ");
     }
 }

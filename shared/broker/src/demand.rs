@@ -21,7 +21,7 @@ pub struct QueueFacts {
     /// Messages that workers have taken and not yet acknowledged: running tasks, and those that a killed
     /// worker has left behind.
     pub in_flight: u64,
-    /// Celery id of the message that is taken next, while it is the same nobody takes anything.
+    /// Celery id of the ready work that is taken next; while it is the same, nobody takes anything.
     pub head: Option<String>,
 }
 
@@ -71,13 +71,11 @@ fn count_queue(facts: &mut QueueFacts, raw: &RawQueue, seen: &mut HashSet<String
             facts.ready += 1;
             continue;
         };
-        if facts.head.is_none() {
-            facts.head = Some(message.celery_id.clone());
-        }
         if message.is_expired(now_s) {
             facts.expired += 1;
         } else if seen.insert(message.work_key()) {
             facts.ready += 1;
+            facts.head.get_or_insert(message.celery_id);
         } else {
             facts.duplicates += 1;
         }

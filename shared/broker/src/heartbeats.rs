@@ -138,3 +138,38 @@ impl WorkerTable {
         self.workers.iter().map(|(node, seen)| (node.as_str(), seen))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a worker of Airflow 3.3.2 sent it.
+    const CAPTURED: &[u8] = br#"{"body": "eyJob3N0bmFtZSI6ICJ3MUB2bSIsICJ1dGNvZmZzZXQiOiAwLCAicGlkIjogMzI3MDksICJjbG9jayI6IDM0LCAiZnJlcSI6IDIuMCwgImFjdGl2ZSI6IDQsICJwcm9jZXNzZWQiOiA3LCAibG9hZGF2ZyI6IFszLjIsIDIuMDQsIDEuMjNdLCAic3dfaWRlbnQiOiAicHktY2VsZXJ5IiwgInN3X3ZlciI6ICI1LjYuMyIsICJzd19zeXMiOiAiTGludXgiLCAidGltZXN0YW1wIjogMTc5NTMyNjQ3My45NTEyNDk4LCAidHlwZSI6ICJ3b3JrZXItaGVhcnRiZWF0In0=", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"hostname": "w1@vm"}, "properties": {"delivery_mode": 1, "delivery_info": {"exchange": "celeryev", "routing_key": "worker.heartbeat"}, "priority": 0, "body_encoding": "base64", "delivery_tag": "5e7e467c-68e3-4f2e-a114-b3a159fa8b92"}}"#;
+
+    #[test]
+    fn a_captured_heartbeat_is_read() {
+        let event = WorkerEvent::decode(CAPTURED).unwrap();
+        let expected =
+            WorkerEvent { node: "w1@vm".into(), kind: WorkerEventKind::Heartbeat, active: 4, processed: 7 };
+        assert_eq!(event, expected);
+        assert_eq!(WorkerEvent::decode(b"{}"), None);
+    }
+
+    #[test]
+    fn the_table_remembers_a_bounded_number_and_forgets_the_silent() {
+        let mut table = WorkerTable::default();
+        let event = |n: usize| WorkerEvent {
+            node: format!("w{n}"),
+            kind: WorkerEventKind::Heartbeat,
+            active: 0,
+            processed: 0,
+        };
+        for n in 0..=WORKERS_MAX {
+            table.take(&event(n), n as u64);
+        }
+        assert_eq!(table.iter().count(), WORKERS_MAX);
+        assert!(table.get("w0").is_none() && table.get("w1").is_some());
+        table.forget_older_than(5, WORKERS_MAX as u64);
+        assert_eq!(table.iter().count(), 6);
+    }
+}
