@@ -92,7 +92,10 @@ fn pending(
         return 0;
     }
     let since = *state.unaccounted_since.get_or_insert(now_ms);
-    if now_ms.saturating_sub(since) < ACCOUNTED_WITHIN_MS {
+    // A worker that never consumed cannot have taken anything.
+    let could_have_taken = |worker: &Worker| !matches!(worker.phase, Phase::Starting | Phase::Failed);
+    let is_recent = now_ms.saturating_sub(since) < ACCOUNTED_WITHIN_MS;
+    if is_recent && facts.workers.iter().any(could_have_taken) {
         reasons.push(Reason::Pending { messages });
         return messages;
     }
