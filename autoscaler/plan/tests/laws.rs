@@ -22,13 +22,13 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 fn phase() -> impl Strategy<Value = Phase> {
     prop_oneof![
-        Just(Phase::Starting),
+        1 => Just(Phase::Starting),
         4 => Just(Phase::Ready),
-        Just(Phase::Draining),
-        Just(Phase::Drained),
-        Just(Phase::Stopping),
-        Just(Phase::Failed),
-        Just(Phase::Silent),
+        1 => Just(Phase::Draining),
+        1 => Just(Phase::Drained),
+        1 => Just(Phase::Stopping),
+        1 => Just(Phase::Failed),
+        1 => Just(Phase::Silent),
     ]
 }
 
