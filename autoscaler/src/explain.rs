@@ -60,7 +60,7 @@ fn write(text: &mut String, snapshot: &Snapshot, now_ms: u64) -> std::fmt::Resul
 }
 
 fn line(worker: &Worker, now_ms: u64) -> String {
-    let busy = worker.busy.map_or("tasks not known".to_owned(), |busy| format!("{busy} tasks"));
+    let busy = worker.busy.map_or("tasks not known".to_owned(), |busy| format!("{busy} running"));
     let since_s = now_ms.saturating_sub(worker.since_ms) / 1000;
     format!("{} {} for {since_s} s, {busy}", worker.name, format!("{:?}", worker.phase).to_lowercase())
 }
