@@ -1,1 +1,5 @@
-//! Placeholder while the crate is being built.
+//! From a `requirements.txt` to a ready environment.
+#![allow(missing_docs)]
+pub mod base;
+pub mod facts;
+pub mod index;
