@@ -22,9 +22,13 @@ def site_packages(prefix: Path) -> Path:
 
 
 def compose(
-    volume: Path, base: Path, parts: Sequence[Files], *, shadows: Sequence[str] = (), mode: str = "task", **manifest: Any
+    volume: Path, base: Path, parts: Sequence[Files], *, shadows: Sequence[str] = (), mode: str = "task",
+    keep_shadowed: bool = False, **manifest: Any
 ) -> str:
-    """An environment of layer files over links to the base's entries; its id. Folders that both have are merged."""
+    """An environment of layer files over links to the base's entries; its id. Folders that both have are merged.
+
+    `keep_shadowed` links what the manifest calls shadowed: an environment that only the check can tell is unfit.
+    """
     core = {
         "schema": 1,
         "base_id": BASE_ID,
@@ -42,7 +46,7 @@ def compose(
     target.mkdir(parents=True)
     for part in parts:
         layers.write(target, part)
-    _link(site_packages(base), target, {n.replace("-", "_") for n in shadows})
+    _link(site_packages(base), target, set() if keep_shadowed else {n.replace("-", "_") for n in shadows})
     _interpreter(building, base)
     (building / ".updraft").mkdir()
     (building / ".updraft" / "manifest.json").write_text(json.dumps(core))
