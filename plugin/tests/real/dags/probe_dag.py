@@ -28,16 +28,16 @@ with DAG("probe", schedule=None, start_date=dt.datetime(2024, 1, 1), catchup=Fal
         import importlib.resources
         import multiprocessing.spawn
         import os
+        import subprocess
         import sys
 
         import airflow
-        import billiard
         import billiard.spawn
         from airflow.providers_manager import ProvidersManager
 
-        # Celery's pool children are daemonic, so multiprocessing refuses a pool here; billiard is what people use.
-        with billiard.get_context("spawn").Pool(1) as pool:
-            spawned = pool.apply(eval, ("__import__('sys').prefix",))
+        # Celery's pool children are daemonic, so no pool can be started here; what it would start can.
+        command = [os.fsdecode(multiprocessing.spawn.get_executable()), "-c", "import sys; print(sys.prefix)"]
+        spawned = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         return json.dumps(
             {
                 "prefix": sys.prefix,
