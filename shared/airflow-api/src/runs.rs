@@ -68,6 +68,11 @@ struct TaskInstances {
 }
 
 #[derive(Deserialize)]
+struct DagRuns {
+    dag_runs: Vec<DagRun>,
+}
+
+#[derive(Deserialize)]
 struct XCom {
     value: Value,
 }
@@ -86,6 +91,12 @@ impl Client {
     /// One run.
     pub async fn run(&self, dag_id: &str, run_id: &str) -> Result<DagRun, Error> {
         self.get(Step::Run, &run_path(dag_id, run_id)).await
+    }
+
+    /// Runs of a DAG, at most 100.
+    pub async fn runs(&self, dag_id: &str) -> Result<Vec<DagRun>, Error> {
+        let path = format!("/api/v2/dags/{}/dagRuns?limit={PAGE}", segment(dag_id));
+        Ok(self.get::<DagRuns>(Step::Run, &path).await?.dag_runs)
     }
 
     /// Task instances of a run, at most 100.

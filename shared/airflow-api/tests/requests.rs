@@ -1,5 +1,7 @@
 //! Repetition, tokens and errors against a server that answers from a script; captured answers of a real Airflow.
 
+#![allow(clippy::unwrap_used, reason = "the scripted server is part of the tests")]
+
 use std::path::Path;
 
 use airflow_api::{Client, Credentials, Error, LogPage, TaskInstance};
@@ -10,7 +12,7 @@ use tokio::task::JoinHandle;
 
 /// Serves one connection per answer (`None`: close without one); gives back what was asked.
 async fn script(answers: Vec<Option<(u16, &'static str)>>) -> (Client, JoinHandle<Vec<String>>) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    drop(rustls::crypto::ring::default_provider().install_default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
     let credentials =
@@ -99,7 +101,7 @@ async fn errors_hold_no_secret() {
 
 #[tokio::test]
 async fn no_server_and_no_address() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    drop(rustls::crypto::ring::default_provider().install_default());
     let client = Client::new("http://127.0.0.1:9", Credentials::AllAdmins).unwrap();
     let error = client.health().await.unwrap_err();
     insta::assert_snapshot!(error, @"Airflow did not answer when asked for its health");
