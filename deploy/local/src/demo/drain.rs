@@ -1,0 +1,46 @@
+//! Back to zero, and nothing was killed on the way.
+
+use std::time::{Duration, Instant};
+
+use super::main_job::LONG_RUN;
+use super::seconds;
+use super::verdict::Verdict;
+use super::watch::{DAGS, Watch};
+use crate::failure::Failure;
+use crate::process::until;
+use crate::progress::Progress;
+
+/// The rest of the first two-minute run.
+const LAST_RUN: Duration = Duration::from_secs(300);
+/// Idle time, drain, the worker's own end.
+const TO_ZERO: Duration = Duration::from_secs(180);
+
+pub(super) async fn to_zero(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -> Result<(), Failure> {
+    let step = progress.step("drain to zero");
+    watch.finished("two_minutes", LONG_RUN, LAST_RUN).await?;
+    let started = Instant::now();
+    until("no worker is left", TO_ZERO, || async {
+        match watch.workers().await {
+            Ok(0) => Ok(()),
+            Ok(workers) => Err(format!("{workers} workers")),
+            Err(failure) => Err(failure.to_string()),
+        }
+    })
+    .await?;
+    verdict.add("workers are drained to zero", format!("{} after the last task", seconds(started.elapsed())), true);
+    let (mut tasks, mut bad) = (0, Vec::new());
+    for dag_id in DAGS {
+        for run in watch.airflow.runs(dag_id).await? {
+            for task in watch.airflow.task_instances(dag_id, &run.dag_run_id).await? {
+                tasks += 1;
+                if task.state.as_deref() != Some("success") || task.try_number > 1 {
+                    bad.push(format!("{dag_id}.{}", task.task_id));
+                }
+            }
+        }
+    }
+    let told = if bad.is_empty() { "all succeeded at their first try".to_owned() } else { bad.join(", ") };
+    verdict.add("no task was killed", format!("{tasks} tasks: {told}"), bad.is_empty() && tasks > 0);
+    step.done("");
+    Ok(())
+}

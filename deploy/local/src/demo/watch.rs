@@ -1,0 +1,141 @@
+//! What the demo looks at: Airflow's API, the broker, the store.
+
+use std::path::Path;
+use std::time::Duration;
+
+use airflow_api::{Client, DagRun};
+use broker::{Broker, Pidbox};
+use domain::{PublicationId, Ref, RepositoryName};
+use objectstore::Store;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::airflow::{self, REPOSITORY};
+use crate::failure::Failure;
+use crate::process::until;
+use crate::services;
+use crate::state::State;
+
+/// DAGs of the demo's repository.
+pub(super) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
+/// A short run with a worker to start for it, on a loaded machine.
+const SHORT_RUN: Duration = Duration::from_secs(180);
+/// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
+const PARSE: Duration = Duration::from_secs(120);
+
+/// Everything that the demo looks at.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    pub state: &'a State,
+    pub base: &'a Path,
+    pub airflow: Client,
+    pub broker: Broker,
+    pub store: Store,
+}
+
+impl<'a> Watch<'a> {
+    /// Connects.
+    pub(super) async fn new(state: &'a State, base: &'a Path) -> Result<Self, Failure> {
+        Ok(Self {
+            state,
+            base,
+            airflow: airflow::client(state)?,
+            broker: Broker::connect(&SecretString::from(state.redis_url())).await?,
+            store: services::store(state)?,
+        })
+    }
+
+    /// The current publication, by the store.
+    pub(super) async fn current(&self) -> Result<Option<PublicationId>, Failure> {
+        let name: RepositoryName = REPOSITORY.parse().map_err(|_| Failure::Answer { program: "demo", field: "name" })?;
+        let key = domain::keys::reference(&name, domain::keys::DEFAULT_REF);
+        let Some(object) = self.store.get(&key).await? else { return Ok(None) };
+        let reference: Ref = serde_json::from_slice(&object.bytes)
+            .map_err(|source| Failure::Record { path: key.into(), source })?;
+        Ok(reference.current)
+    }
+
+    /// Waits until another publication than `before` is current.
+    pub(super) async fn published(
+        &self,
+        before: Option<&PublicationId>,
+        deadline: Duration,
+    ) -> Result<PublicationId, Failure> {
+        until("a new publication becomes current", deadline, || async {
+            match self.current().await {
+                Ok(Some(id)) if before != Some(&id) => Ok(id),
+                Ok(seen) => Err(seen.map_or_else(|| "none".to_owned(), |id| id.to_string())),
+                Err(failure) => Err(failure.to_string()),
+            }
+        })
+        .await
+    }
+
+    /// Waits until new runs of every DAG get this publication.
+    pub(super) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
+        let wanted = publication.to_string();
+        let what = format!("Airflow parses every DAG of {wanted}");
+        until(&what, PARSE, || async {
+            for dag_id in DAGS {
+                let dag = self.airflow.dag(dag_id).await.map_err(|error| error.to_string())?;
+                if dag.bundle_version.as_ref() != Some(&wanted) || dag.has_import_errors {
+                    return Err(format!("{dag_id} at {}", dag.bundle_version.unwrap_or_default()));
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Celery workers that are there, draining ones too.
+    pub(super) async fn workers(&self) -> Result<u64, Failure> {
+        Ok(Pidbox::everybody(&self.broker).ping().await?.receivers)
+    }
+
+    /// Objects below a prefix of Airflow's log folder.
+    pub(super) async fn log_parts(&self, prefix: &str) -> Result<usize, Failure> {
+        Ok(services::log_store(self.state)?.list(prefix).await?.len())
+    }
+
+    /// Starts a run.
+    pub(super) async fn trigger(&self, dag_id: &str, run_id: &str, conf: Value) -> Result<DagRun, Failure> {
+        Ok(self.airflow.trigger(dag_id, run_id, conf).await?)
+    }
+
+    /// Waits for the end of a run; its state.
+    pub(super) async fn finished(&self, dag_id: &str, run_id: &str, deadline: Duration) -> Result<DagRun, Failure> {
+        until(&format!("run {run_id} of {dag_id} ends"), deadline, || async {
+            match self.airflow.run(dag_id, run_id).await {
+                Ok(run) if run.is_finished() => Ok(run),
+                Ok(run) => Err(run.state),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+    }
+
+    /// Runs the model DAG; what its task returned.
+    pub(super) async fn model(&self, run_id: &str) -> Result<Value, Failure> {
+        self.trigger("model", run_id, json!({})).await?;
+        let run = self.finished("model", run_id, SHORT_RUN).await?;
+        if run.state != "success" {
+            return Ok(json!({"state": run.state}));
+        }
+        self.returned("model", run_id, "fit").await
+    }
+
+    /// What a task returned, as an object.
+    pub(super) async fn returned(&self, dag_id: &str, run_id: &str, task_id: &str) -> Result<Value, Failure> {
+        let value = self.airflow.returned(dag_id, run_id, task_id).await?;
+        // Airflow gives XComs as values or as the text of a Python or JSON value, by version.
+        Ok(match &value {
+            Value::String(text) => serde_json::from_str(&text.replace('\'', "\"")).unwrap_or(value),
+            _ => value,
+        })
+    }
+}
+
+/// A text field of what a task returned.
+pub(super) fn field<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or("(missing)")
+}

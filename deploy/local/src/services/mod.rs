@@ -1,0 +1,19 @@
+//! Servers that Airflow and Updraft need: Redis, PostgreSQL, S3.
+
+mod postgres;
+mod redis;
+mod s3;
+
+pub(crate) use s3::{AIRFLOW_LOGS, STORE, environment as s3_environment, log_store, store};
+
+use crate::failure::Failure;
+use crate::state::State;
+
+/// Starts all three and waits until each answers.
+pub(crate) async fn start(state: &State) -> Result<(), Failure> {
+    let (redis, s3) = (redis::start(state)?, s3::start(state)?);
+    let postgres = postgres::start(state).await?;
+    redis::wait(state, &redis).await?;
+    s3::wait(state, &s3).await?;
+    postgres::wait(state, &postgres).await
+}
