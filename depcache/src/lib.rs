@@ -10,3 +10,4 @@ pub mod lock;
 pub mod progress;
 mod propose;
 pub mod session;
+pub mod verify;
