@@ -42,5 +42,5 @@ pub use toc::{MAX_TOC_BYTES, TocError, check as check_toc, decode_toc, encode_to
 pub use unpack::{UnpackError, first_difference, unpack};
 pub use wheel::{
     EntryPoints, Layout, Limits, RecordRow, SHEBANG, ScriptFault, Wheel, WheelError, parse_entry_points,
-    parse_record, relocate_script,
+    parse_record, record_hash, relocate_script,
 };

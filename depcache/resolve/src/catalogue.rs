@@ -36,8 +36,6 @@ pub(crate) enum Unavailable {
     Yanked(String),
     /// A pre-release, and those are not wanted.
     Prerelease,
-    /// METADATA is broken or asks for the impossible.
-    Metadata(String),
 }
 
 impl fmt::Display for Unavailable {
@@ -54,7 +52,6 @@ impl fmt::Display for Unavailable {
             Self::Yanked(reason) if reason.is_empty() => f.write_str("it was withdrawn (yanked)"),
             Self::Yanked(reason) => write!(f, "it was withdrawn (yanked: {reason})"),
             Self::Prerelease => f.write_str("it is a pre-release"),
-            Self::Metadata(reason) => f.write_str(reason),
         }
     }
 }
@@ -66,8 +63,6 @@ pub(crate) struct Candidate {
     pub(crate) wheels: Vec<PackageFile>,
     /// Set when the version was withdrawn and is used all the same.
     pub(crate) yanked: Option<String>,
-    /// Earliest upload of any file of the version.
-    pub(crate) uploaded_ms: Option<i64>,
 }
 
 /// All versions of one package.
@@ -101,13 +96,11 @@ pub(crate) struct Catalogue<'a> {
     pub(crate) target: &'a Target,
     pub(crate) policy: &'a Policy,
     listings: RefCell<HashMap<PackageName, Rc<Listing>>>,
-    /// Versions whose METADATA turned out to be unusable.
-    broken: RefCell<HashMap<(PackageName, Version), String>>,
 }
 
 impl<'a> Catalogue<'a> {
     pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy) -> Self {
-        Self { facts, target, policy, listings: RefCell::default(), broken: RefCell::default() }
+        Self { facts, target, policy, listings: RefCell::default() }
     }
 
     /// The listing of a package.
@@ -126,16 +119,6 @@ impl<'a> Catalogue<'a> {
     /// The listing, when it was asked for before.
     pub(crate) fn known(&self, name: &PackageName) -> Option<Rc<Listing>> {
         self.listings.borrow().get(name).cloned()
-    }
-
-    /// Remembers that a version's METADATA cannot be used.
-    pub(crate) fn set_broken(&self, name: &PackageName, version: &Version, reason: String) {
-        self.broken.borrow_mut().insert((name.clone(), version.clone()), reason);
-    }
-
-    /// Why a version's METADATA cannot be used.
-    pub(crate) fn broken(&self, name: &PackageName, version: &Version) -> Option<String> {
-        self.broken.borrow().get(&(name.clone(), version.clone())).cloned()
     }
 
     fn sift(&self, name: &PackageName, files: &[PackageFile]) -> Listing {
@@ -182,11 +165,7 @@ impl<'a> Catalogue<'a> {
             Yanked::Yes(reason) => Some(reason.clone()),
             Yanked::No => None,
         });
-        Ok(Candidate {
-            wheels: wheels.into_iter().map(|(_, _, file)| file.clone()).collect(),
-            yanked,
-            uploaded_ms: files.iter().filter_map(|(_, file)| file.upload_time_ms).min(),
-        })
+        Ok(Candidate { wheels: wheels.into_iter().map(|(_, _, file)| file.clone()).collect(), yanked })
     }
 
     fn judge_file<'f>(

@@ -66,9 +66,6 @@ impl<'a> Provider<'a> {
             return Ok(Rc::clone(known));
         }
         let made = self.graph.of(package, version).map_err(|source| facts(package, source))?;
-        if let (Err(reason), Some(name)) = (&made, package.name()) {
-            self.graph.catalogue.set_broken(name, version, reason.clone());
-        }
         let made = Rc::new(made);
         self.edges.borrow_mut().insert(key, Rc::clone(&made));
         Ok(made)

@@ -6,7 +6,7 @@
 mod probe;
 mod tags;
 
-pub use probe::{describe, describe_none, resolve_interpreter};
+pub use probe::{describe, describe_cached, describe_none, identify, resolve_interpreter};
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::tags::{TagFacts, abi, supported};
 use super::BaseError;
+use crate::index::Cache;
 
 const PROBE: &str = include_str!("probe.py");
 const LOADED: &str = include_str!("loaded.py");
@@ -51,12 +52,33 @@ struct Loaded {
 pub fn describe(python: &str) -> Result<BaseRecord, BaseError> {
     let python = resolve_interpreter(python)?;
     let base = probe(&python)?;
-    let loaded = if base.distribution("apache-airflow-core").or(base.distribution("apache-airflow")).is_some() {
-        loaded(&python)?
-    } else {
-        Vec::new()
-    };
+    let loaded = loaded_if_airflow(&python, &base)?;
     Ok(record(base, loaded))
+}
+
+/// [`describe`], remembering by base id what is loaded: only the first call imports Airflow.
+pub fn describe_cached(python: &str, cache: &Cache) -> Result<BaseRecord, BaseError> {
+    let python = resolve_interpreter(python)?;
+    let base = probe(&python)?;
+    let Ok(id) = base.id() else { return describe(&base.interpreter.executable) };
+    if let Some(names) = cache.loaded(id) {
+        return Ok(record(base, names));
+    }
+    let loaded = loaded_if_airflow(&python, &base)?;
+    if let Err(error) = cache.put_loaded(id, &loaded) {
+        tracing::debug!(%error, "the list of loaded distributions is not remembered");
+    }
+    Ok(record(base, loaded))
+}
+
+/// The base with an empty `loaded`: enough to fetch an environment, not to resolve one. Blocking, below a second.
+pub fn identify(python: &str) -> Result<BaseRecord, BaseError> {
+    Ok(record(probe(&resolve_interpreter(python)?)?, Vec::new()))
+}
+
+fn loaded_if_airflow(python: &Path, base: &Base) -> Result<Vec<String>, BaseError> {
+    let has_airflow = ["apache-airflow-core", "apache-airflow"].iter().any(|name| base.distribution(name).is_some());
+    if has_airflow { loaded(python) } else { Ok(Vec::new()) }
 }
 
 /// The base of `--base none`: the interpreter alone, nothing installed, nothing loaded. Blocking.

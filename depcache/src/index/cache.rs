@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use domain::Digest;
+use domain::{BaseId, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::IndexError;
@@ -82,6 +82,19 @@ impl Cache {
         self.dir.join("metadata").join(wheel.shard()).join(wheel.hex())
     }
 
+    /// What a ready worker of this base has loaded, if it was looked at before.
+    pub(crate) fn loaded(&self, base: BaseId) -> Option<Vec<String>> {
+        serde_json::from_slice(&std::fs::read(self.loaded_path(base)).ok()?).ok()
+    }
+
+    pub(crate) fn put_loaded(&self, base: BaseId, names: &[String]) -> Result<(), IndexError> {
+        self.write(&self.loaded_path(base), &serde_json::to_vec(names).unwrap_or_default())
+    }
+
+    fn loaded_path(&self, base: BaseId) -> PathBuf {
+        self.dir.join("loaded").join(base.to_string())
+    }
+
     /// Where the wheel of this hash lies, or will lie.
     pub(super) fn wheel_path(&self, sha256: &Digest, filename: &str) -> PathBuf {
         self.dir.join("wheels").join(sha256.shard()).join(sha256.hex()).join(filename)
@@ -94,6 +107,11 @@ impl Cache {
             touch(&path);
             path
         })
+    }
+
+    /// Where staging and other short-lived files of a build lie: beside the wheels, where there is room.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.dir.join("scratch")
     }
 
     /// A temporary file on the same file system, to be persisted to a final path.

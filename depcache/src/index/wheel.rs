@@ -65,6 +65,11 @@ impl Index {
         Ok(path)
     }
 
+    /// sha256 of a wheel whose index gives none: of the file itself, fetched for it.
+    pub async fn wheel_digest(&self, file: &IndexFile) -> Result<Digest, IndexError> {
+        hash_file(self.wheel(file, None).await?).await
+    }
+
     pub(super) async fn wheel_of(&self, file: &IndexFile) -> Result<PathBuf, IndexError> {
         self.wheel(file, None).await
     }

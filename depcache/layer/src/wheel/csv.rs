@@ -65,10 +65,15 @@ pub(crate) fn write_row(out: &mut String, path: &str, hash_and_size: Option<(&Di
     }
     match hash_and_size {
         Some((digest, size)) => {
-            let _infallible = writeln!(out, ",sha256={},{size}", base64_url(&bytes_of(digest)));
+            let _infallible = writeln!(out, ",{},{size}", record_hash(digest));
         }
         None => out.push_str(",,\n"),
     }
+}
+
+/// A digest as RECORD writes it: `sha256=` and URL-safe base64 without padding.
+pub fn record_hash(digest: &Digest) -> String {
+    format!("sha256={}", base64_url(&bytes_of(digest)))
 }
 
 fn bytes_of(digest: &Digest) -> Vec<u8> {

@@ -8,7 +8,7 @@ mod place;
 mod scripts;
 mod verify;
 
-pub use csv::{RecordRow, parse_record};
+pub use csv::{RecordRow, parse_record, record_hash};
 pub use entry_points::{EntryPoints, parse_entry_points};
 pub use error::WheelError;
 pub use open::{Limits, Wheel};

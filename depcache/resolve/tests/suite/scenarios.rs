@@ -81,7 +81,10 @@ const SKIPPED: [(&str, &str); 4] = [
     ("no-binary", "needs a build from a source distribution"),
     ("no-wheels", "needs a build from a source distribution"),
     ("incompatible-python-compatible-override-other-wheel", "needs metadata of a source distribution"),
-    ("incompatible-python-compatible-override-unavailable-no-wheels", "needs metadata of a source distribution"),
+    (
+        "incompatible-python-compatible-override-unavailable-no-wheels",
+        "needs metadata of a source distribution",
+    ),
 ];
 
 fn world(scenario: &Scenario) -> World {
@@ -89,7 +92,11 @@ fn world(scenario: &Scenario) -> World {
     for (package, content) in &scenario.packages {
         world.files.entry(name(package)).or_default();
         for (version, about) in &content.versions {
-            let tags = if about.wheel_tags.is_empty() { vec!["py3-none-any".into()] } else { about.wheel_tags.clone() };
+            let tags = if about.wheel_tags.is_empty() {
+                vec!["py3-none-any".into()]
+            } else {
+                about.wheel_tags.clone()
+            };
             let mut requires: Vec<String> = about.requires.clone();
             for (extra, more) in &about.extras {
                 requires.extend(more.iter().map(|one| format!("{one} ; extra == '{extra}'")));
@@ -169,7 +176,12 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn scenarios_resolve_as_their_authors_expect() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/resolver-scenarios");
+    // Beside the checkout, or where the variable says.
+    let fixtures = std::env::var_os("UPDRAFT_FIXTURES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
+        PathBuf::from,
+    );
+    let folder = fixtures.join("resolver-scenarios");
     if !folder.is_dir() {
         println!("skipped: the scenarios are not on this machine");
         return;

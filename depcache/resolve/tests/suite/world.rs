@@ -131,7 +131,8 @@ pub(crate) fn input(files: &[(&str, &str)], base: BaseRecord) -> Input {
             .map(|(_, text)| text.as_bytes().to_vec())
             .ok_or(ReadError::NotFound)
     };
-    let expanded = expand(&[files[0].0], &[], &read, &BTreeMap::new()).unwrap_or_else(|e| panic!("{}", e.render()));
+    let expanded =
+        expand(&[files[0].0], &[], &read, &BTreeMap::new()).unwrap_or_else(|e| panic!("{}", e.render()));
     Input::new(expanded, base)
 }
 
@@ -146,7 +147,9 @@ pub(crate) fn bare_base(python: &str) -> BaseRecord {
             tags.push(format!("{abi}-{platform}"));
         }
     }
-    tags.extend(["py3-none-manylinux_2_17_x86_64", "py3-none-manylinux2014_x86_64", "py3-none-any"].map(String::from));
+    tags.extend(
+        ["py3-none-manylinux_2_17_x86_64", "py3-none-manylinux2014_x86_64", "py3-none-any"].map(String::from),
+    );
     let markers = [
         ("implementation_name", "cpython"),
         ("implementation_version", &full),
