@@ -34,7 +34,12 @@ pub(crate) enum UrlError {
 impl UrlError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> &'static str {
-        "give the same URL as Airflow's [celery] broker_url, for example redis://:password@redis:6379/0"
+        match self {
+            Self::Nowhere | Self::Unset { .. } => {
+                "give the same URL as Airflow's [celery] broker_url, for example redis://:password@redis:6379/0"
+            }
+            Self::File { .. } => "check [broker] url_file and the permissions of that file",
+        }
     }
 }
 

@@ -123,7 +123,8 @@ async fn ask_now(
         step: format!("reading the workers of pool {}", pool.name),
         source: std::io::Error::other(error),
     })?;
-    let (demand, ()) = tokio::join!(observe::demand(&broker, &pool.queues), fleet.look());
+    fleet.look().await;
+    let demand = observe::demand(&broker, &pool.queues).await;
     let facts = autoscaler_plan::Facts {
         demand: demand.ok(),
         workers: fleet.facts(),

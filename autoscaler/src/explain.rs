@@ -14,7 +14,7 @@ pub fn text(snapshot: &Snapshot, now_ms: u64) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     if write(&mut text, snapshot, now_ms).is_err() {
-        text.push_str("…");
+        text.push('…');
     }
     text
 }
@@ -60,7 +60,7 @@ fn write(text: &mut String, snapshot: &Snapshot, now_ms: u64) -> std::fmt::Resul
 }
 
 fn line(worker: &Worker, now_ms: u64) -> String {
-    let busy = worker.busy.map_or("tasks not known".to_owned(), |busy| format!("{busy} tasks"));
+    let busy = worker.busy.map_or("tasks not known".to_owned(), |busy| format!("{busy} running"));
     let since_s = now_ms.saturating_sub(worker.since_ms) / 1000;
     format!("{} {} for {since_s} s, {busy}", worker.name, format!("{:?}", worker.phase).to_lowercase())
 }
@@ -94,12 +94,41 @@ mod tests {
         let facts = Facts { demand: Some(demand), workers: vec![worker], ..Facts::default() };
         let decided = plan(&facts, &policy, &mut snapshot.state, 20_000);
         snapshot.take(facts, decided, 20_000);
-        insta::assert_snapshot!(text(&snapshot, 21_000), @"");
+        insta::assert_snapshot!(text(&snapshot, 21_000), @"
+        pool default: 3 wanted, 1 there, 1 live (min 0, max 3)
+
+        why
+          40 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s
+          not counted: 2 messages for work already counted (sent again by the scheduler)
+          a slot for each of 40 waiting tasks: how long tasks take is not known yet
+          43 slots needed: 11 workers of 4
+          capped at the maximum of 3 (11 would be needed)
+          2 to start
+
+        workers
+          default-a ready for 12 s, 3 running
+
+        latest decisions
+          1 s ago: started 2
+            40 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s; not counted: 2 messages for work already counted (sent again by the scheduler); a slot for each of 40 waiting tasks: how long tasks take is not known yet; 43 slots needed: 11 workers of 4; capped at the maximum of 3 (11 would be needed); 2 to start
+
+        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 drains over their limit
+        ");
     }
 
     #[test]
     fn an_old_one_says_so() {
         let snapshot = Snapshot::new("default", &Policy::default());
-        insta::assert_snapshot!(text(&snapshot, 60_000), @"");
+        insta::assert_snapshot!(text(&snapshot, 60_000), @"
+        pool default: not known wanted, 0 there, 0 live (min 0, max 10)
+        this is 60 s old: no autoscaler runs for this pool
+
+        why
+
+        workers
+          none
+
+        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 drains over their limit
+        ");
     }
 }

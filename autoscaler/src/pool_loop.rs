@@ -121,7 +121,9 @@ impl PoolLoop {
     async fn observe(&mut self, crashed: u32) -> Facts {
         let broker = self.surroundings.broker.clone();
         let queues = self.fleet.pool().queues.clone();
-        let (demand, ()) = tokio::join!(demand(&broker, &queues), self.fleet.look());
+        // Workers first: a task that is taken in between then shows in flight, and counts once.
+        self.fleet.look().await;
+        let demand = demand(&broker, &queues).await;
         self.surroundings.heard.measure(self.fleet.nodes(), &mut self.snapshot.service);
         let silent = demand.is_err();
         if silent != self.broker_silent {

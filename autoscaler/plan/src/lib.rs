@@ -18,7 +18,7 @@
 //! let decision = plan(&facts, &policy, &mut State::default(), 1_000);
 //! assert_eq!(decision.actions, [Action::Start { count: 2 }]);
 //! let why: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
-//! assert_eq!(why[2], "6 slots are 2 workers of 4");
+//! assert_eq!(why[2], "6 slots needed: 2 workers of 4");
 //! ```
 
 mod facts;

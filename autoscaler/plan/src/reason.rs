@@ -43,7 +43,11 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BrokerSilent { held } => {
-                write!(f, "the broker does not answer: {held} workers stay as they are")
+                write!(
+                    f,
+                    "the broker does not answer: {} held as they are",
+                    Count(u64::from(*held), "worker")
+                )
             }
             Self::Observed { ready, busy, waited_ms } => {
                 write!(f, "{ready} tasks wait, {busy} run on workers that stay")?;
@@ -54,13 +58,21 @@ impl fmt::Display for Reason {
                 }
             }
             Self::Duplicates { messages } => {
-                write!(f, "{messages} messages stand for work already counted (sent again by the scheduler)")
+                write!(
+                    f,
+                    "not counted: {} for work already counted (sent again by the scheduler)",
+                    Count(*messages, "message")
+                )
             }
             Self::Expired { messages } => {
-                write!(f, "{messages} messages have an expired token: no worker is started for them")
+                write!(
+                    f,
+                    "not counted: {} with an expired token, which no worker could run",
+                    Count(*messages, "message")
+                )
             }
             Self::Unread { messages } => {
-                write!(f, "{messages} messages count unread, duplicates among them too")
+                write!(f, "counted unread: {}, duplicates among them too", Count(*messages, "message"))
             }
             Self::Orphans { messages } => {
                 write!(
@@ -68,22 +80,32 @@ impl fmt::Display for Reason {
                     "{messages} messages in flight are on no worker of this pool (left behind or elsewhere): not counted"
                 )
             }
-            Self::Pending { messages } => write!(f, "{messages} tasks were just taken and count as running"),
+            Self::Pending { messages } => {
+                write!(f, "counted as running: {} just taken", Count(*messages, "task"))
+            }
             Self::SlotPerTask { ready } => {
-                write!(f, "{ready} waiting tasks get a slot each: how long tasks take is not known yet")
+                write!(
+                    f,
+                    "a slot for each of {}: how long tasks take is not known yet",
+                    Count(*ready, "waiting task")
+                )
             }
             Self::TooLateToQueue { ready, waited_ms, wait_s } => write!(
                 f,
-                "{ready} waiting tasks get a slot each: after {} of {wait_s} s nothing can queue behind another",
+                "a slot for each of {}: after {} of {wait_s} s nothing can queue behind another",
+                Count(*ready, "waiting task"),
                 Seconds(*waited_ms)
             ),
             Self::Rounds { ready, service_ms, wait_s, slots } => write!(
                 f,
-                "{ready} waiting tasks of {} each start within {wait_s} s on {slots} slots",
-                Seconds(*service_ms)
+                "{} of {} each: all start within {wait_s} s on {}",
+                Count(*ready, "waiting task"),
+                Seconds(*service_ms),
+                Count(*slots, "slot")
             ),
             Self::Sized { slots, slots_per_worker, workers } => {
-                write!(f, "{slots} slots are {workers} workers of {slots_per_worker}")
+                let (slots, workers) = (Count(*slots, "slot"), Count(*workers, "worker"));
+                write!(f, "{slots} needed: {workers} of {slots_per_worker}")
             }
             Self::Minimum { min } => write!(f, "raised to the minimum of {min}"),
             Self::Maximum { max, workers } => {
@@ -99,7 +121,12 @@ impl fmt::Display for Reason {
                 write!(f, "no more are started now: {live} live, draining ones included, of at most {max}")
             }
             Self::BackOff { failures, left_ms } => {
-                write!(f, "no start for {}: {failures} crashes in a row", Seconds(*left_ms))
+                write!(
+                    f,
+                    "no start for {}: {} in a row",
+                    Seconds(*left_ms),
+                    Count(u64::from(*failures), "failed start")
+                )
             }
             Self::Held { wanted, there, left_ms } => {
                 write!(f, "{wanted} of {there} would do; none is drained for another {}", Seconds(*left_ms))
@@ -110,7 +137,11 @@ impl fmt::Display for Reason {
                 write!(f, "{worker} is drained: idle for {}", Seconds(*idle_ms))
             }
             Self::DrainBusy { worker, busy } => {
-                write!(f, "{worker} is drained: the least busy one, its {busy} tasks finish there")
+                write!(
+                    f,
+                    "{worker} is drained: the least busy one, {} to finish there",
+                    Count(u64::from(*busy), "task")
+                )
             }
             Self::NothingToDrain => {
                 write!(f, "no surplus worker can be drained now: they are starting or silent")
@@ -120,7 +151,7 @@ impl fmt::Display for Reason {
             Self::StopOverdue { worker, draining_s, busy } => {
                 write!(f, "{worker} is stopped: draining for {draining_s} s is over the limit")?;
                 match busy {
-                    Some(busy) => write!(f, ", {busy} tasks are lost"),
+                    Some(busy) => write!(f, ", {} lost", Count(u64::from(*busy), "task")),
                     None => write!(f, ", its tasks are not known"),
                 }
             }
@@ -134,5 +165,14 @@ struct Seconds(u64);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{} s", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+/// A number with its noun.
+struct Count(u64, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
     }
 }

@@ -125,23 +125,23 @@ fn from_zero_up_and_back_to_zero() {
         0 tasks wait, 0 run on workers that stay
     101 s: start 2
         6 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        6 waiting tasks get a slot each: how long tasks take is not known yet
-        6 slots are 2 workers of 4
+        a slot for each of 6 waiting tasks: how long tasks take is not known yet
+        6 slots needed: 2 workers of 4
         2 to start
     102 s: -
         6 tasks wait, 0 run on workers that stay; the next one has waited 1.0 s
-        6 waiting tasks get a slot each: how long tasks take is not known yet
-        6 slots are 2 workers of 4
+        a slot for each of 6 waiting tasks: how long tasks take is not known yet
+        6 slots needed: 2 workers of 4
     108 s: -
         0 tasks wait, 6 run on workers that stay
-        6 slots are 2 workers of 4
+        6 slots needed: 2 workers of 4
     120 s: -
         0 tasks wait, 1 run on workers that stay
-        1 slots are 1 workers of 4
+        1 slot needed: 1 worker of 4
         1 of 2 would do; none is drained for another 48.0 s
     181 s: drain w2
         0 tasks wait, 1 run on workers that stay
-        1 slots are 1 workers of 4
+        1 slot needed: 1 worker of 4
         w2 is drained: idle for 61.0 s
     182 s: stop w2
         0 tasks wait, 0 run on workers that stay
@@ -170,14 +170,14 @@ fn a_draining_worker_is_taken_back_before_one_is_started() {
     "#), @"
     100 s: undrain w2, undrain w1
         7 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        7 waiting tasks get a slot each: how long tasks take is not known yet
-        7 slots are 2 workers of 4
+        a slot for each of 7 waiting tasks: how long tasks take is not known yet
+        7 slots needed: 2 workers of 4
         w2 is taken back from its drain
         w1 is taken back from its drain
     101 s: start 3
         20 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s
-        20 waiting tasks get a slot each: how long tasks take is not known yet
-        23 slots are 6 workers of 4
+        a slot for each of 20 waiting tasks: how long tasks take is not known yet
+        23 slots needed: 6 workers of 4
         capped at the maximum of 5 (6 would be needed)
         3 to start
     ");
@@ -206,7 +206,7 @@ fn a_silent_broker_holds_everything_and_its_return_starts_the_window_anew() {
         0 tasks wait, 0 run on workers that stay
         0 of 2 would do; none is drained for another 60.0 s
     200 s: -
-        the broker does not answer: 2 workers stay as they are
+        the broker does not answer: 2 workers held as they are
     300 s: stop w2
         0 tasks wait, 0 run on workers that stay
         0 of 1 would do; none is drained for another 60.0 s
@@ -244,24 +244,24 @@ fn what_does_not_count_is_said() {
     "#), @"
     100 s: start 1
         2 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        4 messages stand for work already counted (sent again by the scheduler)
-        3 messages have an expired token: no worker is started for them
+        not counted: 4 messages for work already counted (sent again by the scheduler)
+        not counted: 3 messages with an expired token, which no worker could run
         5 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
-        2 waiting tasks get a slot each: how long tasks take is not known yet
-        2 slots are 1 workers of 4
+        a slot for each of 2 waiting tasks: how long tasks take is not known yet
+        2 slots needed: 1 worker of 4
         1 to start
     101 s: -
         0 tasks wait, 5 run on workers that stay
         w2 does not answer: taken as full, never a victim
-        5 slots are 2 workers of 4
+        5 slots needed: 2 workers of 4
     102 s: -
         0 tasks wait, 1 run on workers that stay
-        2 tasks were just taken and count as running
-        3 slots are 1 workers of 4
+        counted as running: 2 tasks just taken
+        3 slots needed: 1 worker of 4
     113 s: -
         0 tasks wait, 1 run on workers that stay
         2 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
-        1 slots are 1 workers of 4
+        1 slot needed: 1 worker of 4
     ");
 }
 
@@ -288,18 +288,18 @@ fn known_task_times_let_tasks_share_a_slot_until_it_is_late() {
     "#), @"
     100 s: start 2
         40 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        40 waiting tasks of 5.3 s each start within 30 s on 8 slots
-        8 slots are 2 workers of 4
+        40 waiting tasks of 5.3 s each: all start within 30 s on 8 slots
+        8 slots needed: 2 workers of 4
         2 to start
     110 s: start 2
         40 tasks wait, 0 run on workers that stay; the next one has waited 10.0 s
-        40 waiting tasks of 5.3 s each start within 30 s on 14 slots
-        14 slots are 4 workers of 4
+        40 waiting tasks of 5.3 s each: all start within 30 s on 14 slots
+        14 slots needed: 4 workers of 4
         2 to start
     125 s: start 2
         40 tasks wait, 0 run on workers that stay; the next one has waited 25.0 s
-        40 waiting tasks get a slot each: after 25.0 s of 30 s nothing can queue behind another
-        40 slots are 10 workers of 4
+        a slot for each of 40 waiting tasks: after 25.0 s of 30 s nothing can queue behind another
+        40 slots needed: 10 workers of 4
         capped at the maximum of 5 (10 would be needed)
         2 to start
         no more are started now: 4 of at most 4 are starting
@@ -338,38 +338,38 @@ fn crashes_are_answered_with_growing_pauses() {
     "#), @"
     100 s: -
         1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        1 slots are 1 workers of 4
-        no start for 1.0 s: 1 crashes in a row
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
+        no start for 1.0 s: 1 failed start in a row
     101 s: start 1
         1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        1 slots are 1 workers of 4
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
         1 to start
     103 s: -
         1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        1 slots are 1 workers of 4
-        no start for 4.0 s: 3 crashes in a row
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
+        no start for 4.0 s: 3 failed starts in a row
     106 s: -
         1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        1 slots are 1 workers of 4
-        no start for 1.0 s: 3 crashes in a row
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
+        no start for 1.0 s: 3 failed starts in a row
     107 s: start 1
         1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        1 slots are 1 workers of 4
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
         1 to start
     125 s: -
         1 tasks wait, 1 run on workers that stay; the next one has waited 0.0 s
-        1 waiting tasks get a slot each: how long tasks take is not known yet
-        2 slots are 1 workers of 4
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        2 slots needed: 1 worker of 4
     126 s: -
         9 tasks wait, 1 run on workers that stay; the next one has waited 0.0 s
-        9 waiting tasks get a slot each: how long tasks take is not known yet
-        10 slots are 3 workers of 4
-        no start for 7.0 s: 4 crashes in a row
+        a slot for each of 9 waiting tasks: how long tasks take is not known yet
+        10 slots needed: 3 workers of 4
+        no start for 7.0 s: 4 failed starts in a row
     ");
 }
 
@@ -395,7 +395,7 @@ fn a_drain_over_its_limit_and_a_failed_worker_are_ended() {
     250 s: stop w1 (lossy)
         0 tasks wait, 0 run on workers that stay
         raised to the minimum of 1
-        w1 is stopped: draining for 100 s is over the limit, 2 tasks are lost
+        w1 is stopped: draining for 100 s is over the limit, 2 tasks lost
     ");
 }
 
@@ -423,23 +423,23 @@ fn steps_down_are_bounded_and_busy_workers_go_last() {
     "#), @"
     100 s: -
         0 tasks wait, 4 run on workers that stay
-        4 slots are 1 workers of 4
+        4 slots needed: 1 worker of 4
         1 of 5 would do; none is drained for another 10.0 s
     110 s: drain c, drain b
         0 tasks wait, 4 run on workers that stay
-        4 slots are 1 workers of 4
+        4 slots needed: 1 worker of 4
         4 are too many; 2 in this step
         c is drained: idle for 10.0 s
         b is drained: idle for 10.0 s
     111 s: stop b
         0 tasks wait, 4 run on workers that stay
-        4 slots are 1 workers of 4
+        4 slots needed: 1 worker of 4
         the next step down is in 4.0 s
         b is stopped: drained, no task left
     116 s: drain e
         0 tasks wait, 4 run on workers that stay
-        4 slots are 1 workers of 4
+        4 slots needed: 1 worker of 4
         2 are too many; 1 in this step
-        e is drained: the least busy one, its 1 tasks finish there
+        e is drained: the least busy one, 1 task to finish there
     ");
 }

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use autoscaler_plan::Worker;
 use futures::future::join_all;
 
-use crate::clock::unix_ms;
+#[doc(hidden)] // for the tests' fake agent
+pub use crate::clock::unix_ms;
 use crate::settings::{Pool, Values};
 pub use agent::{Agent, AgentError};
 pub use process::{Lock, lock};

@@ -164,7 +164,11 @@ mod tests {
     fn what_is_no_template_is_said() {
         let message = |words: &[&str]| template(words).unwrap_err().to_string();
         insta::assert_snapshot!(
-            [message(&["agent", "{sockte}"]), message(&["agent", "{pool"]), message(&[])].join("\n"), @"");
+            [message(&["agent", "{sockte}"]), message(&["agent", "{pool"]), message(&[])].join("\n"), @"
+        {sockte} is no place in a command: expected {pool}, {worker}, {socket}, {queues} or {slots}
+        `{pool` has an opening brace without a closing one
+        the command is empty
+        ");
         assert_eq!(template(&["agent", "{socket}"]).unwrap().missing(), ["{worker}", "{queues}", "{slots}"]);
     }
 }

@@ -1,8 +1,6 @@
 //! Against a real Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
 
-mod support;
-
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -11,7 +9,7 @@ use domain::{Nudge, NudgeKind};
 use redis::Commands;
 use secrecy::SecretString;
 use serde_json::json;
-use support::Redis;
+use testkit::redis::Redis;
 use tokio::time::timeout;
 
 fn message(celery_id: &str, ti: &str, queue: &str) -> String {
@@ -29,19 +27,28 @@ fn nudge(sequence: u64) -> Nudge {
     Nudge { kind: NudgeKind::Current, repository: "analytics".into(), sequence, holder: None }
 }
 
+async fn broker(redis: &Redis) -> Broker {
+    Broker::connect(&SecretString::from(redis.url.clone())).await.unwrap()
+}
+
+/// Plain commands, as a producer or worker would send them.
+fn plain(redis: &Redis) -> redis::Connection {
+    redis::Client::open(redis.url.clone()).unwrap().get_connection().unwrap()
+}
+
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(20), what).await.expect("in time")
 }
 
 #[tokio::test]
 async fn facts_cover_priorities_in_flight_and_duplicates() {
-    let redis = Redis::start(&[]);
-    let broker = redis.broker().await;
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
     let queues = ["default".to_owned(), "heavy".to_owned()];
     let empty = broker.facts(&queues).await.unwrap();
     assert_eq!(empty.queues["default"], broker::QueueFacts::default());
 
-    let mut plain = redis.plain();
+    let mut plain = plain(&redis);
     let _: u64 = plain.lpush("default", message("c1", "a", "default")).unwrap();
     let _: u64 = plain.lpush("default", message("c2", "b", "default")).unwrap();
     let _: u64 = plain.lpush("default", message("c3", "a", "default")).unwrap();
@@ -60,9 +67,9 @@ async fn facts_cover_priorities_in_flight_and_duplicates() {
 
 #[tokio::test]
 async fn a_long_queue_is_read_in_part_and_counted_in_full() {
-    let redis = Redis::start(&[]);
-    let broker = redis.broker().await;
-    let mut plain = redis.plain();
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
+    let mut plain = plain(&redis);
     let many: Vec<String> = (0..1200).map(|n| message(&format!("c{n}"), &format!("t{n}"), "q")).collect();
     let _: u64 = plain.lpush("q", many).unwrap();
     let started = std::time::Instant::now();
@@ -74,9 +81,9 @@ async fn a_long_queue_is_read_in_part_and_counted_in_full() {
 
 #[tokio::test]
 async fn a_key_of_another_type_is_an_error_and_not_zero() {
-    let redis = Redis::start(&[]);
-    let broker = redis.broker().await;
-    let _: () = redis.plain().set("default", "text").unwrap();
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
+    let _: () = plain(&redis).set("default", "text").unwrap();
     let error = broker.facts(&["default".to_owned()]).await.unwrap_err();
     assert!(matches!(error, Error::Protocol { .. }) && !error.is_retryable(), "{error:?}");
 }
@@ -96,7 +103,8 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
-    let redis = Redis::start(&["--requirepass", "right"]);
+    let redis = Redis::start();
+    let _: () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "right"]).query(&mut plain(&redis)).unwrap();
     for credentials in ["", ":wrong@"] {
         let url = SecretString::from(format!("redis://{credentials}127.0.0.1:{}/0", redis.port));
         let error = match Broker::connect(&url).await {
@@ -110,19 +118,20 @@ async fn a_wrong_password_is_refused() {
 
 #[tokio::test]
 async fn calls_fail_while_redis_is_away_and_work_again_after() {
-    let mut redis = Redis::start(&[]);
-    let broker = redis.broker().await;
-    redis.kill();
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
+    let port = redis.port;
+    drop(redis);
     let error = soon(broker.facts(&["q".to_owned()])).await.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
-    redis.restart();
+    let _redis = Redis::start_at(port);
     soon(async { while broker.facts(&["q".to_owned()]).await.is_err() {} }).await;
 }
 
 #[tokio::test]
 async fn nudges_reach_everybody_and_survive_a_restart() {
-    let mut redis = Redis::start(&[]);
-    let broker = redis.broker().await;
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
     assert_eq!(broker.publish_nudge("prod", &nudge(1)).await.unwrap(), 0);
     let (mut first, mut second) = (broker.nudges("prod"), broker.nudges("prod"));
     let _other = broker.nudges("staging");
@@ -130,14 +139,15 @@ async fn nudges_reach_everybody_and_survive_a_restart() {
         assert_eq!(soon(nudges.next()).await, NudgeEvent::Connected);
     }
     assert_eq!(broker.publish_nudge("prod", &nudge(2)).await.unwrap(), 2);
-    let _: u64 = redis.plain().publish("updraft:prod:nudge", "no JSON").unwrap();
+    let _: u64 = plain(&redis).publish("updraft:prod:nudge", "no JSON").unwrap();
     assert_eq!(broker.publish_nudge("prod", &nudge(3)).await.unwrap(), 2);
     for nudges in [&mut first, &mut second] {
         assert_eq!(soon(nudges.next()).await, NudgeEvent::Nudge(nudge(2)));
         assert_eq!(soon(nudges.next()).await, NudgeEvent::Nudge(nudge(3)));
     }
-    redis.kill();
-    redis.restart();
+    let port = redis.port;
+    drop(redis);
+    let _redis = Redis::start_at(port);
     assert_eq!(soon(first.next()).await, NudgeEvent::Connected);
     soon(async { while broker.publish_nudge("prod", &nudge(4)).await.is_err() {} }).await;
     assert_eq!(soon(first.next()).await, NudgeEvent::Nudge(nudge(4)));
@@ -145,8 +155,8 @@ async fn nudges_reach_everybody_and_survive_a_restart() {
 
 #[tokio::test]
 async fn a_silent_worker_is_named_and_nothing_stays_behind() {
-    let redis = Redis::start(&[]);
-    let broker = redis.broker().await;
+    let redis = Redis::start();
+    let broker = broker(&redis).await;
     let worker = Pidbox::node(&broker, "celery@gone").with_timeout(Duration::from_millis(300));
     let replies = worker.ping().await.unwrap();
     assert_eq!(replies.receivers, 0);
@@ -155,6 +165,6 @@ async fn a_silent_worker_is_named_and_nothing_stays_behind() {
     worker celery@gone did not answer ping within 300 ms
     the worker is starting, shutting down or stuck; Celery stops answering as soon as it got SIGTERM
     ");
-    let keys: Vec<String> = redis.plain().keys("*").unwrap();
+    let keys: Vec<String> = plain(&redis).keys("*").unwrap();
     assert!(keys.is_empty(), "{keys:?}");
 }

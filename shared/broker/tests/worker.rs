@@ -2,14 +2,13 @@
 //! `UPDRAFT_TEST_AIRFLOW=/path/to/venv`.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use broker::{Pidbox, WorkerEventKind, WorkerTable};
-use support::Redis;
+use broker::{Broker, Pidbox, WorkerEventKind, WorkerTable};
+use secrecy::SecretString;
+use testkit::redis::Redis;
 use tokio::time::timeout;
 
 const APP: &str = r#"
@@ -58,8 +57,8 @@ async fn a_worker_is_pinged_drained_and_undrained() {
         println!("skipped: UPDRAFT_TEST_AIRFLOW is not set");
         return;
     };
-    let redis = Redis::start(&[]);
-    let broker = redis.broker().await;
+    let redis = Redis::start();
+    let broker = Broker::connect(&SecretString::from(redis.url.clone())).await.unwrap();
     let mut heartbeats = broker.heartbeats();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("app.py"), APP).unwrap();
@@ -67,7 +66,7 @@ async fn a_worker_is_pinged_drained_and_undrained() {
     let python = |arguments: &[&str]| {
         let mut command = Command::new(&python);
         command.args(arguments).current_dir(directory.path()).env("RELEASE", &release);
-        command.env("BROKER", format!("redis://127.0.0.1:{}/0", redis.port));
+        command.env("BROKER", &redis.url);
         command
     };
     let log = std::fs::File::create(directory.path().join("worker.log")).unwrap();
