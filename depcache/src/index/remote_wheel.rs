@@ -84,6 +84,7 @@ pub(crate) fn read_metadata(wheel: impl Read + Seek) -> Result<Vec<u8>, String> 
     if names.next().is_some() {
         return Err("more than one .dist-info/METADATA in it".into());
     }
+    drop(names);
     let member = archive.by_name(&name).map_err(|error| format!("METADATA cannot be read ({error})"))?;
     let mut bytes = Vec::new();
     member
