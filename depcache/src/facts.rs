@@ -47,9 +47,10 @@ impl IndexFacts {
 
 impl Facts for IndexFacts {
     fn files(&self, package: &PackageName) -> Result<PackageFiles, FactsError> {
-        let files = self.runtime.block_on(self.index.files(package)).map_err(|error| {
-            facts_error(format!("the list of files of {package} cannot be read"), error)
-        })?;
+        let files = self
+            .runtime
+            .block_on(self.index.files(package))
+            .map_err(|error| facts_error(format!("the list of files of {package} cannot be read"), error))?;
         if files.is_empty() {
             return Ok(PackageFiles::Unknown);
         }
@@ -80,7 +81,9 @@ impl Facts for IndexFacts {
         };
         Ok(match Metadata::parse(&bytes, &name.version) {
             Ok(metadata) => FileMetadata::Known(Arc::new(metadata)),
-            Err(MetadataError::Parse(why)) => FileMetadata::Unusable(format!("its METADATA cannot be read: {why}")),
+            Err(MetadataError::Parse(why)) => {
+                FileMetadata::Unusable(format!("its METADATA cannot be read: {why}"))
+            }
             Err(error @ MetadataError::Version { .. }) => FileMetadata::Unusable(error.to_string()),
         })
     }
@@ -115,7 +118,8 @@ impl Facts for IndexFacts {
 }
 
 fn package_file(file: &IndexFile) -> PackageFile {
-    let hashes = file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
+    let hashes =
+        file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
     PackageFile {
         filename: file.filename.clone(),
         url: file.url.to_string(),

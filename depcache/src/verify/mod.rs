@@ -29,6 +29,8 @@ const DAGS: &str = include_str!("dags.py");
 
 /// All imports of one environment. Airflow with its requirements takes 20 s on a busy small machine.
 pub const IMPORTS_TIMEOUT: Duration = Duration::from_mins(5);
+/// Failed distributions that are tried again alone. With more failures than this the environment is broken anyway.
+const ALONE_AT_MOST: usize = 10;
 /// All DAG files of a tree, one after the other.
 pub const DAGS_TIMEOUT: Duration = Duration::from_mins(15);
 /// One DAG file; above Airflow's own limit (`[core] dagbag_import_timeout`, 30 s), whose message is the better one.
@@ -57,8 +59,23 @@ pub struct Parse {
 /// Imports every top-level package of each distribution in `requested` (normalised names) with `bin/python` of the
 /// environment `env_root`. For a provider of Airflow, Airflow's own discovery must list it too.
 ///
+/// All share one process, because starting Python for each costs more than the imports. What was imported before may
+/// stand in a package's way (setuptools after the standard library's distutils), so a failure counts only when the
+/// distribution fails in a process of its own, too.
+///
 /// `Err` means that nothing could be found out; failed imports are in the answer.
 pub async fn imports(env_root: &Path, requested: &[String]) -> Result<Vec<Import>, VerifyError> {
+    let mut found = import_in_one_process(env_root, requested).await?;
+    for import in found.iter_mut().filter(|import| import.failure.is_some()).take(ALONE_AT_MOST) {
+        let alone = import_in_one_process(env_root, std::slice::from_ref(&import.check.name)).await?;
+        if let Some(alone) = alone.into_iter().next() {
+            *import = alone;
+        }
+    }
+    Ok(found)
+}
+
+async fn import_in_one_process(env_root: &Path, requested: &[String]) -> Result<Vec<Import>, VerifyError> {
     let probe = Probe { root: env_root, script: &[FRAMES, IMPORTS], limit: IMPORTS_TIMEOUT };
     let answers: Vec<failure::ImportAnswer> = probe.run(requested).await?;
     Ok(answers.into_iter().map(Into::into).collect())

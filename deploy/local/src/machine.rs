@@ -12,8 +12,18 @@ const INSTALL: &str = include_str!("../install.sh");
 
 /// Variables that reach the programs as they are: home, language, proxies and certificates, package index settings.
 const PASSED: [&str; 12] = [
-    "HOME", "LANG", "LC_ALL", "TMPDIR", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_PROXY", "HTTP_PROXY",
-    "HTTPS_PROXY", "ALL_PROXY", "UPDRAFT_INDEX_URL",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "NETRC",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "UPDRAFT_INDEX_URL",
 ];
 const PASSED_PREFIXES: [&str; 2] = ["UV_", "PIP_"];
 

@@ -24,7 +24,10 @@ pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     Program::new("sync", &agent, &["sync"], sync_environment(state, base)).start(state)?;
     for component in ["dag-processor", "triggerer"] {
         let mut env = env.clone();
-        env.insert("UPDRAFT_SOCKET".to_owned(), state.path(&format!("{component}.sock")).display().to_string());
+        env.insert(
+            "UPDRAFT_SOCKET".to_owned(),
+            state.path(&format!("{component}.sock")).display().to_string(),
+        );
         let args = ["run", &repository, "--", "airflow", component];
         Program::new(component, &agent, &args, env).start(state)?;
     }
@@ -76,11 +79,28 @@ fn pools_file(state: &State, agent: &Path) -> String {
     let pool = |name: &str, queue: &str, slots: u32, max: u32| {
         let command: Vec<String> = [
             &agent.display().to_string(),
-            "worker", "--pool", "{pool}", "--repository", REPOSITORY, "--socket", "{socket}", "--",
-            "airflow", "celery", "worker", "-q", "{queues}", "-c", "{slots}", "-H", "{worker}@%h",
+            "worker",
+            "--pool",
+            "{pool}",
+            "--repository",
+            REPOSITORY,
+            "--socket",
+            "{socket}",
+            "--",
+            "airflow",
+            "celery",
+            "worker",
+            "-q",
+            "{queues}",
+            "-c",
+            "{slots}",
+            "-H",
+            "{worker}@%h",
             // Mingle and gossip cost a second at start and tell workers of each other, which nobody reads. Logs are
             // shipped, so no log server is needed, whose port a second worker could not have.
-            "--without-mingle", "--without-gossip", "--skip-serve-logs",
+            "--without-mingle",
+            "--without-gossip",
+            "--skip-serve-logs",
         ]
         .iter()
         .map(|word| serde_json::Value::from(*word).to_string())

@@ -78,7 +78,12 @@ pub(super) async fn environment(
     let new = watch.model("demo-new-pandas").await?;
     verdict.add(
         "the next run gets the new environment",
-        format!("pandas {}, {} after the push, old task {}", field(&new, "pandas"), seconds(seen), if running { "still running" } else { "over" }),
+        format!(
+            "pandas {}, {} after the push, old task {}",
+            field(&new, "pandas"),
+            seconds(seen),
+            if running { "still running" } else { "over" }
+        ),
         field(&new, "pandas") == OTHER_PANDAS && running,
     );
     step.note("waiting for the pinned run");
@@ -102,7 +107,8 @@ pub(super) async fn environment(
 /// The same file with another pandas.
 fn repin(requirements: &str) -> String {
     let pin = |line: &str| {
-        let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+        let name: String =
+            line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
         if name == "pandas" { format!("pandas=={OTHER_PANDAS}") } else { line.to_owned() }
     };
     requirements.lines().map(pin).map(|line| line + "\n").collect()

@@ -21,7 +21,12 @@ pub(super) struct Refusal {
 /// The refusal of `commit`, once there is one.
 pub(super) async fn refusal(state: &State, base: &Path, commit: &str) -> Result<Option<Refusal>, Failure> {
     let env = programs::sync_environment(state, base);
-    let status = Program::new("sync-status", &machine::sibling("updraft-agent")?, &["sync", "status", "--format", "json"], env);
+    let status = Program::new(
+        "sync-status",
+        &machine::sibling("updraft-agent")?,
+        &["sync", "status", "--format", "json"],
+        env,
+    );
     let output = status.output(state).await?;
     drop((output, commit));
     Ok(None)
