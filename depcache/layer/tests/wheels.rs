@@ -82,7 +82,7 @@ fn the_order_inside_the_zip_does_not_matter() {
     }
     assert_eq!(digests.len(), 1);
     // The layer format: a change here is a new `domain::layer::FORMAT`.
-    insta::assert_snapshot!(digests.first().unwrap().0.hex(), @"");
+    insta::assert_snapshot!(digests.first().unwrap().0.hex(), @"8b1269b853057f8cdf688071a6b94d3a2a3f181225d99dbbb7abca50d30ea89a");
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn a_record_that_lies_is_a_broken_wheel() {
             .map(|_| ())
             .map_err(|error| words(&error))
     };
-    insta::assert_snapshot!(change("demo.py,sha256=", "demo.py,sha256=AA").unwrap_err(), @"");
-    insta::assert_snapshot!(change(",6\n", ",7\n").unwrap_err(), @"");
+    insta::assert_snapshot!(change("demo.py,sha256=", "demo.py,sha256=AA").unwrap_err(), @r#"the wheel is broken: the hash of "demo.py" is not the one that its RECORD states"#);
+    insta::assert_snapshot!(change(",6\n", ",7\n").unwrap_err(), @r#"the wheel is broken: the size of "demo.py" is not the one that its RECORD states"#);
     // What no installer refuses: a member without a row.
     assert_eq!(change("demo.py,", "other.py,"), Ok(()));
 }
@@ -154,7 +154,15 @@ fn confusing_archives_are_refused() {
         Wheel::open(Cursor::new(&zip), "demo.zip", Limits::default()).map(|_| ()).map_err(|e| words(&e)),
     ];
     let text: Vec<_> = refusals.into_iter().map(Result::unwrap_err).collect();
-    insta::assert_snapshot!(text.join("\n"), @"");
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    the wheel is not a sound zip archive: invalid Zip archive: Could not find EOCD
+    the wheel has 6 bytes before its zip archive
+    the wheel is not a sound zip archive: invalid Zip archive: header inconsistency detected: Local file header filename mismatch (does not match central directory)
+    the wheel has 4 members, more than the 3 allowed
+    the wheel unpacks to 331 bytes, more than the 10 allowed
+    the wheel has no .dist-info directory for "other"
+    "demo.zip" is not a wheel's file name: expected name-version-python-abi-platform.whl
+    "#);
 }
 
 #[test]
@@ -170,5 +178,5 @@ fn a_member_larger_than_declared_is_refused() {
     }
     let staging = tempfile::tempdir().unwrap();
     let error = layer_of(&zip, &maker.filename(), staging.path()).unwrap_err();
-    insta::assert_snapshot!(words(&error), @"");
+    insta::assert_snapshot!(words(&error), @r#"the wheel's member "bomb.txt" cannot be read: File is larger than its declared uncompressed size"#);
 }

@@ -68,6 +68,10 @@ pub fn zip_of(members: &[(String, Vec<u8>, u32)]) -> Vec<u8> {
         let options = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Deflated)
             .unix_permissions(*mode);
+        if mode & 0o170_000 == 0o120_000 {
+            zip.add_symlink(path.as_str(), std::str::from_utf8(content).unwrap(), options).unwrap();
+            continue;
+        }
         zip.start_file(path.as_str(), options).unwrap();
         zip.write_all(content).unwrap();
     }
