@@ -5,7 +5,7 @@ mod wheel_maker;
 use std::io::Cursor;
 
 use depcache_layer::{Limits, Wheel, unpack};
-use wheel_maker::{WheelMaker, layer_of, words, zip_of};
+use wheel_maker::{WheelMaker, layer_of, library, words, zip_of};
 
 fn demo() -> WheelMaker {
     WheelMaker::new("Demo_Pkg", "1.0")
@@ -108,7 +108,20 @@ fn unsafe_wheels_are_refused_in_words() {
         points("[console_scripts]\npython = a:b\n"),
         points("[console_scripts]\nx = a\n"),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    the wheel's member "../evil.py" is refused: it climbs with `..`
+    the wheel's member "/etc/evil" is refused: it is absolute
+    the wheel's member "a/../../evil" is refused: it climbs with `..`
+    the wheel's member "demo-1.data/scripts/Python3" would replace a file that belongs to the environment
+    the wheel's member "demo-1.data/data/pyvenv.cfg" would replace a file that belongs to the environment
+    the wheel's member "demo-1.data/unknown/x" is in an unknown .data scheme
+    two members of the wheel would be placed at "lib/python3.11/site-packages/a.py"
+    two members of the wheel would be placed at "lib/python3.11/site-packages/a/b"
+    the wheel's member "link" is not a plain file
+    the wheel's entry point "../evil" cannot become a script: its name is not a plain file name
+    the wheel's entry point "python" cannot become a script: its name belongs to the environment itself
+    the wheel's entry point "x" cannot become a script: its reference is not of the form module:attribute
+    "#);
 }
 
 #[test]
@@ -179,4 +192,36 @@ fn a_member_larger_than_declared_is_refused() {
     let staging = tempfile::tempdir().unwrap();
     let error = layer_of(&zip, &maker.filename(), staging.path()).unwrap_err();
     insta::assert_snapshot!(words(&error), @r#"the wheel's member "bomb.txt" cannot be read: File is larger than its declared uncompressed size"#);
+}
+
+#[test]
+fn layers_whose_libraries_are_elsewhere_are_marked() {
+    let marked = |content: Vec<u8>| {
+        let maker = WheelMaker::new("demo", "1").file("demo/lib/a.so", content).file("demo.libs/b.so", "");
+        let staging = tempfile::tempdir().unwrap();
+        layer_of(&maker.zip(), &maker.filename(), staging.path()).unwrap().toc.needs_real_directories
+    };
+    for (run_path, expected) in [
+        ("$ORIGIN", false),
+        ("$ORIGIN/../../demo.libs", false),
+        ("${ORIGIN}/../../demo.libs:/usr/lib", false),
+        ("/opt/lib", false),
+        ("$ORIGIN/../../nvidia/cublas/lib", true),
+        ("$ORIGIN:$ORIGIN/../../nvidia/cublas/lib", true),
+        ("$ORIGIN/../..", true),
+        ("$ORIGIN/../../../../../../x", true),
+    ] {
+        assert_eq!(marked(library(run_path)), expected, "{run_path}");
+    }
+    // Anything that is no library has no run path: cut, garbled, empty.
+    let whole = library("$ORIGIN/../../nvidia/lib");
+    for cut in [0, 5, 63, 100, 180] {
+        assert!(!marked(whole[..cut].to_vec()), "{cut}");
+    }
+    for at in [32, 54, 56, 72, 128] {
+        let mut garbled = whole.clone();
+        garbled[at] = 0xff;
+        garbled[at + 1] = 0xff;
+        let _never_panics = marked(garbled);
+    }
 }

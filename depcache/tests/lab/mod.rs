@@ -1,5 +1,5 @@
 //! A base with a toy Airflow, wheels made in memory, and a store in a directory.
-#![allow(dead_code, reason = "every test binary uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of this module")]
 
 use std::collections::BTreeMap;
 use std::fs;
