@@ -278,3 +278,6 @@ fn same(one: Item<'_>, other: Item<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
