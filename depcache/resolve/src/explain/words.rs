@@ -53,10 +53,10 @@ fn segment(low: Bound<&Version>, high: Bound<&Version>) -> String {
 fn plain(version: &Version) -> String {
     let mut plain = version.clone();
     // uv's setters refuse versions that cannot carry a sentinel, even to take it away.
-    if plain.min().is_some() {
+    if !plain.is_pre() && !plain.is_dev() {
         plain = plain.with_min(None);
     }
-    if plain.max().is_some() {
+    if !plain.is_post() && !plain.is_dev() {
         plain = plain.with_max(None);
     }
     plain.without_local().to_string().trim_end_matches(".dev0").to_owned()
