@@ -123,7 +123,7 @@ async fn ask_now(
         step: format!("reading the workers of pool {}", pool.name),
         source: std::io::Error::other(error),
     })?;
-    fleet.look().await;
+    fleet.greet().await;
     let demand = observe::demand(&broker, &pool.queues).await;
     let facts = autoscaler_plan::Facts {
         demand: demand.ok(),
@@ -160,7 +160,11 @@ fn complain(error: &dyn std::error::Error, hint: Option<&str>) {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        message = format!("{message}: {cause}");
+        let cause_text = cause.to_string();
+        // Other people's errors repeat their source.
+        if !message.ends_with(&cause_text) {
+            message = format!("{message}: {cause_text}");
+        }
         source = cause.source();
     }
     complain_text(&message, hint);

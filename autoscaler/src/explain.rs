@@ -21,11 +21,11 @@ pub fn text(snapshot: &Snapshot, now_ms: u64) -> String {
 
 fn write(text: &mut String, snapshot: &Snapshot, now_ms: u64) -> std::fmt::Result {
     let plan = &snapshot.plan;
-    let wanted = plan.wanted.map_or("not known".to_owned(), |wanted| wanted.to_string());
+    let wanted = plan.wanted.map_or("?".to_owned(), |wanted| wanted.to_string());
     let policy = &snapshot.policy;
     writeln!(
         text,
-        "pool {}: {wanted} wanted, {} there, {} live (min {}, max {})",
+        "pool {}: wanted {wanted}, there {}, live {} (min {}, max {})",
         snapshot.pool, plan.capacity, plan.live, policy.min, policy.max
     )?;
     let age_ms = now_ms.saturating_sub(snapshot.at_ms);

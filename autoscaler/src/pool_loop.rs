@@ -89,6 +89,7 @@ impl PoolLoop {
         let mut ticks = interval(self.surroundings.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let heard = self.surroundings.heard.clone();
+        self.fleet.greet().await;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,

@@ -39,7 +39,7 @@ fn from_zero_to_the_maximum_and_back_to_zero() {
     assert!(records(&site.path("state/default/workers")).is_empty());
     let explained = autoscaler(&["explain", "default", "--config"]).arg(site.config()).output().unwrap();
     let explained = String::from_utf8(explained.stdout).unwrap();
-    assert!(explained.starts_with("pool default: 0 wanted, 0 there, 0 live (min 0, max 3)"), "{explained}");
+    assert!(explained.starts_with("pool default: wanted 0, there 0, live 0 (min 0, max 3)"), "{explained}");
     assert!(site.end(Signal::SIGTERM).success());
 }
 
@@ -148,4 +148,30 @@ fn the_end_leaves_workers_or_drains_them() {
     site.until("the next task runs", |site| site.lines("started").len() == 2);
     assert!(site.end(Signal::SIGTERM).success());
     assert_eq!(records(&site.path("state/default/workers")).len(), 1);
+}
+
+#[test]
+fn probes_and_metrics_are_served() {
+    let port = testkit::free_port();
+    let mut site = Site::new(QUICK);
+    site.listen(port);
+    site.run(&[]);
+    site.send("default", "a-1");
+    site.until("the task runs", |site| site.workers().iter().any(|worker| worker.ends_with("ready 1")));
+    assert!(get(port, "/livez").starts_with("HTTP/1.1 200"));
+    assert!(get(port, "/readyz").starts_with("HTTP/1.1 200"));
+    let metrics = get(port, "/metrics");
+    assert!(metrics.contains(r#"updraft_autoscaler_workers{pool="default",phase="ready"} 1"#), "{metrics}");
+    site.stop_redis();
+    site.until("not ready without a broker", |_| get(port, "/readyz").starts_with("HTTP/1.1 503"));
+    assert!(get(port, "/livez").starts_with("HTTP/1.1 200"), "restarting would not help");
+}
+
+fn get(port: u16, path: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

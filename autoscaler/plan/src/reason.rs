@@ -50,12 +50,11 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Observed { ready, busy, waited_ms } => {
-                write!(f, "{ready} tasks wait, {busy} run on workers that stay")?;
+                write!(f, "{} waiting, {busy} running on workers that stay", Count(*ready, "task"))?;
                 if *ready > 0 {
-                    write!(f, "; the next one has waited {}", Seconds(*waited_ms))
-                } else {
-                    Ok(())
+                    write!(f, "; the next one has waited {}", Seconds(*waited_ms))?;
                 }
+                Ok(())
             }
             Self::Duplicates { messages } => {
                 write!(

@@ -6,6 +6,8 @@
 //! - Only the agent gets a signal, and only SIGTERM; tasks are its business.
 
 mod agent;
+mod error;
+mod names;
 pub(crate) mod process;
 mod record;
 mod worker;
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use autoscaler_plan::Worker;
 use futures::future::join_all;
@@ -22,47 +25,18 @@ use futures::future::join_all;
 pub use crate::clock::unix_ms;
 use crate::settings::{Pool, Values};
 pub use agent::{Agent, AgentError};
+pub use error::FleetError;
 pub use process::{Lock, lock};
 pub use record::Record;
 pub(crate) use record::write_quickly;
 use worker::Member;
 
-/// Output files of ended workers that are kept, the newest ones.
-const LOGS_KEPT: usize = 50;
-
+/// Looks at adopted workers before the first decision.
+const GREETINGS: u32 = 10;
+/// Pause between two of them.
+const GREETING_PAUSE: Duration = Duration::from_millis(200);
 /// Folder of the records within a pool's folder.
 const WORKERS: &str = "workers";
-
-/// What can go wrong with a fleet.
-#[derive(Debug, thiserror::Error)]
-pub enum FleetError {
-    /// A record or folder cannot be read or written.
-    #[error("{step} in {}", path.display())]
-    State {
-        /// The step.
-        step: &'static str,
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The command cannot be started.
-    #[error("cannot start `{program}`")]
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// No client for a socket.
-    #[error("worker {worker} cannot be watched")]
-    Agent {
-        /// The worker.
-        worker: String,
-        /// Why.
-        source: AgentError,
-    },
-}
 
 /// What ended since the last look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -167,7 +141,7 @@ impl Fleet {
     pub fn start(&mut self) -> Result<String, FleetError> {
         let now_ms = unix_ms();
         self.last_id = now_ms.max(self.last_id + 1);
-        let id = base36(self.last_id);
+        let id = names::base36(self.last_id);
         let worker = format!("{}-{id}", self.pool.name);
         let socket = self.directory.join(format!("{id}.sock"));
         let log = self.directory.join(format!("{id}.log"));
@@ -221,7 +195,8 @@ impl Fleet {
         for name in gone {
             if let Some(member) = self.members.remove(&name) {
                 self.remove(&member.record)?;
-                self.prune_logs();
+                let in_use = |path: &Path| self.members.values().any(|member| member.record.log == path);
+                names::prune_logs(&self.directory, in_use);
             }
         }
         Ok(ended)
@@ -247,6 +222,18 @@ impl Fleet {
                 Ok(status) => member.heard(status, now_ms),
                 Err(error) => tracing::debug!(pool = self.pool.name, worker = name, %error, "no answer"),
             }
+        }
+    }
+
+    /// Looks until every adopted worker has answered once, for a bounded time: nothing should be decided
+    /// while most of the workers are unknown.
+    pub async fn greet(&mut self) {
+        for _ in 0..GREETINGS {
+            self.look().await;
+            if self.members.values().all(|member| member.said.is_some()) {
+                return;
+            }
+            tokio::time::sleep(GREETING_PAUSE).await;
         }
     }
 
@@ -313,23 +300,6 @@ impl Fleet {
             |source| FleetError::State { step: "removing a record", path: self.directory.clone(), source };
         record.remove(&workers_directory(&self.directory)?).map_err(failed)
     }
-
-    /// Keeps the newest output files; names grow with time.
-    fn prune_logs(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else { return };
-        let mut logs: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-            .filter(|path| self.members.values().all(|member| &member.record.log != path))
-            .collect();
-        logs.sort();
-        for log in logs.iter().rev().skip(LOGS_KEPT) {
-            if let Err(error) = fs::remove_file(log) {
-                tracing::debug!(log = %log.display(), %error, "an old log stays");
-            }
-        }
-    }
 }
 
 fn workers_directory(directory: &Path) -> Result<PathBuf, FleetError> {
@@ -340,16 +310,4 @@ fn workers_directory(directory: &Path) -> Result<PathBuf, FleetError> {
         source,
     })?;
     Ok(path)
-}
-
-/// Short, and in the order of the numbers for as long as they have the same length.
-fn base36(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0'));
-        number /= 36;
-        if number == 0 {
-            return digits.into_iter().rev().collect();
-        }
-    }
 }

@@ -58,6 +58,23 @@ FAKE_DIRECTORY = "{}"
         std::fs::write(self.config(), text).unwrap();
     }
 
+    /// Serves probes and metrics on a port.
+    pub(crate) fn listen(&self, port: u16) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), format!("listen = \"127.0.0.1:{port}\"\n{text}")).unwrap();
+    }
+
+    /// Agents that have a record.
+    pub(crate) fn agents(&self) -> usize {
+        let records = records(&self.path("state/default/workers"));
+        records.iter().filter(|record| record["pid"].is_number()).count()
+    }
+
+    pub(crate) fn set_tick(&self, tick_ms: u64) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), text.replace("tick_ms = 50", &format!("tick_ms = {tick_ms}"))).unwrap();
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
@@ -96,14 +113,8 @@ FAKE_DIRECTORY = "{}"
     /// Sends a task; its id starts with its kind.
     pub(crate) fn send(&self, queue: &str, id: &str) {
         let mut redis = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
-        let workload = json!({"type": "ExecuteTask", "ti": {
-            "id": id, "dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1, "queue": queue}});
-        let message = json!({
-            "body": STANDARD.encode(json!([[workload.to_string()], {}, {}]).to_string()),
-            "headers": {"task": "execute_workload", "id": id},
-            "properties": {"body_encoding": "base64"},
-        });
-        let _: u64 = redis.lpush(queue, message.to_string()).unwrap();
+        let message = message(id, queue, "");
+        let _: u64 = redis.lpush(queue, message).unwrap();
     }
 
     /// Lets tasks of a kind end.
@@ -176,6 +187,18 @@ pub(crate) fn records(directory: &Path) -> Vec<Value> {
         .flatten()
         .filter_map(|entry| serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok())
         .collect()
+}
+
+/// A message as Airflow 3 sends it; `padding` makes it larger.
+pub(crate) fn message(id: &str, queue: &str, padding: &str) -> String {
+    let workload = json!({"type": "ExecuteTask", "ti": {
+        "id": id, "dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1, "queue": queue}});
+    json!({
+        "body": STANDARD.encode(json!([[workload.to_string()], {}, {}]).to_string()),
+        "headers": {"task": "execute_workload", "id": id, "argsrepr": padding},
+        "properties": {"body_encoding": "base64"},
+    })
+    .to_string()
 }
 
 /// The program under test.

@@ -83,9 +83,9 @@ async fn directory_failures_name_the_key_and_the_store() {
     let store = Store::open(&url).await.unwrap();
     store.put("co", "1".into(), Condition::Always).await.unwrap();
     let error = store.put("co/child", "2".into(), Condition::Always).await.unwrap_err();
-    insta::assert_snapshot!(told(&error).replace(&url, "file:///store"), @"
+    insta::assert_snapshot!(told(&error).replace(&url, "file:///store"), @r"
     cannot write `co/child` in file:///store
-    hint: none
+    hint: a directory store cannot hold both a key and keys below it; remove the one in the way
     retryable: false
     ");
     assert_eq!(store.get("co").await.unwrap().unwrap().bytes, "1");
