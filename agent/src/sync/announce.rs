@@ -18,6 +18,14 @@ pub(super) struct Announcer {
     broker: Option<Broker>,
 }
 
+/// A subscription that stands.
+pub(super) struct Listening {
+    broker: Broker,
+    nudges: Nudges,
+    /// It counts among the receivers of what is published.
+    heard: bool,
+}
+
 impl Announcer {
     pub(super) fn new(url: Option<SecretString>, release: String, repository: RepositoryName) -> Self {
         Self { url, release, repository, broker: None }
@@ -41,18 +49,27 @@ impl Announcer {
         Nudge { kind, repository: self.repository.to_string(), sequence, holder: None }
     }
 
+    /// Starts to listen. Before the candidate is written: a reader that polls may be ready at once.
+    pub(super) async fn listen(&mut self) -> Option<Listening> {
+        let broker = self.broker().await?;
+        let mut nudges = broker.nudges(&self.release);
+        let heard = tokio::time::timeout(CONNECT, connected(&mut nudges)).await.is_ok();
+        Some(Listening { broker, nudges, heard })
+    }
+
     /// Asks readers to make the candidate ready and waits until all that heard it are, `limit` at most.
     /// Answers how many were ready and how many were asked.
-    pub(super) async fn make_ready(&mut self, sequence: u64, limit: Duration) -> (usize, usize) {
-        let Some(broker) = self.broker().await else { return (0, 0) };
-        let mut nudges = broker.nudges(&self.release);
-        let connected = tokio::time::timeout(CONNECT, connected(&mut nudges)).await.is_ok();
-        let asked = match broker
-            .publish_nudge(&self.release, &self.nudge(NudgeKind::Candidate, sequence))
-            .await
-        {
+    pub(super) async fn make_ready(
+        &self,
+        listening: Option<Listening>,
+        sequence: u64,
+        limit: Duration,
+    ) -> (usize, usize) {
+        let Some(Listening { broker, mut nudges, heard }) = listening else { return (0, 0) };
+        let candidate = self.nudge(NudgeKind::Candidate, sequence);
+        let asked = match broker.publish_nudge(&self.release, &candidate).await {
             // This subscription heard it too.
-            Ok(receivers) => usize::try_from(receivers).unwrap_or(0).saturating_sub(usize::from(connected)),
+            Ok(receivers) => usize::try_from(receivers).unwrap_or(0).saturating_sub(usize::from(heard)),
             Err(error) => {
                 tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll");
                 return (0, 0);

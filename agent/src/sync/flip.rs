@@ -20,7 +20,7 @@ const TRIES: u32 = 10;
 
 /// A write that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// The tree is in the store.
     Tree,
     /// The publication is in the store.

@@ -36,7 +36,7 @@ pub use error::SyncError;
 pub use settings::{SyncAction, SyncSettings};
 pub use status::{Outcome, Status, Told, Verdict};
 
-use round::Sync;
+use round::Follower;
 
 /// Longest wait after repeated trouble: a server that is back is noticed within half a minute.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ pub async fn run(settings: SyncSettings, stop: CancellationToken) -> Result<(), 
     let poll = Duration::from_millis(settings.poll_interval_ms);
     let mut backoff = Backoff::new(poll, MAX_BACKOFF);
     let once = settings.once;
-    let mut sync = Sync::open(settings)?;
+    let mut sync = Follower::open(settings)?;
     loop {
         let Some(result) = stop.run_until_cancelled(sync.round()).await else { return Ok(()) };
         let wait = match result {

@@ -10,7 +10,7 @@ use objectstore::Store;
 use tokio::task::spawn_blocking;
 
 use super::airflow::Airflow;
-use super::announce::Announcer;
+use super::announce::{Announcer, Listening};
 use super::bases::{self, LiveBase};
 use super::build::Builder;
 use super::candidate::{Bench, Proof};
@@ -25,8 +25,16 @@ const STORE_LOOK: Duration = Duration::from_secs(5);
 /// How often the own bases are registered again; the record says the day.
 const REGISTER_EVERY: Duration = Duration::from_hours(1);
 
+/// A commit on its way to an outcome, with what the outcome will say.
+struct Attempt {
+    commit: Commit,
+    started: Instant,
+    bases: Vec<String>,
+    warnings: Vec<String>,
+}
+
 /// Everything that rounds share.
-pub(super) struct Sync {
+pub(super) struct Follower {
     settings: SyncSettings,
     mirror: Mirror,
     builder: Builder,
@@ -39,7 +47,7 @@ pub(super) struct Sync {
     pub(super) status: Status,
 }
 
-impl Sync {
+impl Follower {
     /// Opens what is on this machine; nothing is connected yet.
     pub(super) fn open(settings: SyncSettings) -> Result<Self, SyncError> {
         let missing = |setting| SyncError::Missing { setting };
@@ -101,7 +109,7 @@ impl Sync {
         let names: Vec<String> = ids.iter().map(BaseId::short).collect();
         let repository = self.settings.repository.clone();
         let reference = self.settings.reference.clone();
-        let go_on = |_: Step| ControlFlow::Continue(());
+        let go_on = |_: Step| -> ControlFlow<()> { ControlFlow::Continue(()) };
         let flip = Flip { store: &objects, repository: &repository, reference: &reference, after: &go_on };
         let standing = flip.read().await?;
         let served = |publication: &Option<Publication>| {
@@ -113,9 +121,13 @@ impl Sync {
             // A run ended between candidate and current: it was proved before it was written.
             let sequence = standing.reference.sequence;
             let commit = self.commit(&id).await?;
-            self.finish(flip, candidate, sequence, &commit, Vec::new(), started, names).await?;
+            let attempt = Attempt { commit, started, bases: names, warnings: Vec::new() };
+            let listening = self.announcer.listen().await;
+            self.finish(flip, listening, candidate, sequence, attempt).await?;
         } else if !self.status.is_refused(id.as_str(), &names) {
-            self.publish(flip, &standing, &id, &bases, started, names).await?;
+            let commit = self.commit(&id).await?;
+            let attempt = Attempt { commit, started, bases: names, warnings: Vec::new() };
+            self.publish(flip, &standing, &bases, attempt).await?;
         }
         self.settled = Some((id, Instant::now()));
         Ok(())
@@ -125,13 +137,11 @@ impl Sync {
         &mut self,
         flip: Flip<'_>,
         standing: &Standing,
-        id: &CommitId,
         bases: &[LiveBase],
-        started: Instant,
-        names: Vec<String>,
+        mut attempt: Attempt,
     ) -> Result<(), SyncError> {
-        let commit = self.commit(id).await?;
-        tracing::info!(commit = %id, author = commit.author, "a new commit: {}", commit.summary);
+        let commit = &attempt.commit;
+        tracing::info!(commit = %commit.id, author = commit.author, "a new commit: {}", commit.summary);
         let parent = self.settings.state_dir.join("candidates");
         let scratch = tempfile::tempdir_in(&parent).map_err(disk(&parent))?;
         let bench = Bench {
@@ -143,21 +153,18 @@ impl Sync {
             bases,
             volume: self.settings.state_dir.join("volume"),
         };
-        match bench.prove(&commit, standing.current.as_ref(), scratch.path()).await? {
-            Proof::Refused(reason) => {
-                let verdict = Verdict::Refused { reason };
-                self.note(&commit, verdict, Vec::new(), started, names);
-            }
+        match bench.prove(commit, standing.current.as_ref(), scratch.path()).await? {
+            Proof::Refused(reason) => self.note(attempt, Verdict::Refused { reason }),
             Proof::Proved { proved, tree, warnings } => {
-                tree.upload(flip.store, flip.repository, id.as_str()).await?;
+                attempt.warnings = warnings;
+                tree.upload(flip.store, flip.repository, attempt.commit.id.as_str()).await?;
                 flip.done(Step::Tree)?;
                 let now_s = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+                let listening = self.announcer.listen().await;
                 match flip.propose(&proved, now_s).await? {
-                    Proposed::Current(publication) => {
-                        self.note(&commit, Verdict::Published { publication }, warnings, started, names);
-                    }
+                    Proposed::Current(publication) => self.note(attempt, Verdict::Published { publication }),
                     Proposed::Candidate(publication, sequence) => {
-                        self.finish(flip, &publication, sequence, &commit, warnings, started, names).await?;
+                        self.finish(flip, listening, &publication, sequence, attempt).await?;
                     }
                 }
             }
@@ -166,27 +173,21 @@ impl Sync {
     }
 
     /// From candidate to current, told to everybody.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the facts of one outcome; a struct would be used here only"
-    )]
     async fn finish(
         &mut self,
         flip: Flip<'_>,
+        listening: Option<Listening>,
         id: &PublicationId,
         sequence: u64,
-        commit: &Commit,
-        warnings: Vec<String>,
-        started: Instant,
-        names: Vec<String>,
+        attempt: Attempt,
     ) -> Result<(), SyncError> {
         let limit = Duration::from_secs(self.settings.flip_wait_s);
-        let (ready, asked) = self.announcer.make_ready(sequence, limit).await;
+        let (ready, asked) = self.announcer.make_ready(listening, sequence, limit).await;
         tracing::info!(publication = %id, ready, asked, "candidate");
         match flip.settle(id).await? {
             Settled::Superseded => tracing::info!(publication = %id, "another candidate took its place"),
             Settled::Current(_) => {
-                self.note(commit, Verdict::Published { publication: id.clone() }, warnings, started, names);
+                self.note(attempt, Verdict::Published { publication: id.clone() });
                 let standing = flip.read().await?;
                 self.announce_current(&standing).await;
             }
@@ -218,23 +219,16 @@ impl Sync {
         serde_json::from_slice(&object.bytes).ok()
     }
 
-    fn note(
-        &mut self,
-        commit: &Commit,
-        verdict: Verdict,
-        warnings: Vec<String>,
-        started: Instant,
-        bases: Vec<String>,
-    ) {
+    fn note(&mut self, attempt: Attempt, verdict: Verdict) {
         self.status.note(Outcome {
-            commit: commit.id.to_string(),
-            author: commit.author.clone(),
-            summary: commit.summary.clone(),
+            commit: attempt.commit.id.to_string(),
+            author: attempt.commit.author,
+            summary: attempt.commit.summary,
             at: now(),
             verdict,
-            warnings,
-            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            bases,
+            warnings: attempt.warnings,
+            took_ms: u64::try_from(attempt.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bases: attempt.bases,
         });
         self.save_status();
     }

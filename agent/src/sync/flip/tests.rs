@@ -21,10 +21,27 @@ fn go_on(_: Step) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-async fn folder() -> (tempfile::TempDir, Store) {
+/// An empty store, with what keeps it alive.
+struct Place {
+    store: Store,
+    _dir: tempfile::TempDir,
+    _server: Option<testkit::s3::Server>,
+}
+
+async fn folder() -> Place {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&format!("file://{}", dir.path().display())).await.unwrap();
-    (dir, store)
+    Place { store, _dir: dir, _server: None }
+}
+
+async fn s3() -> Place {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let dir = tempfile::tempdir().unwrap();
+    let server = testkit::s3::Server::start(dir.path()).await;
+    server.create_bucket("sync");
+    let (key, secret) = (&server.access_key, &server.secret_key);
+    let store = Store::open_s3_at("s3://sync/here", &server.endpoint, key, secret).unwrap();
+    Place { store, _dir: dir, _server: Some(server) }
 }
 
 fn flip<'a>(store: &'a Store, repository: &'a RepositoryName, after: AfterStep<'a>) -> Flip<'a> {
@@ -52,20 +69,29 @@ async fn end_state(flip: Flip<'_>) -> (Ref, Publication, usize) {
 
 #[tokio::test]
 async fn killed_after_any_step_the_next_run_ends_in_the_same_state() {
+    killed(folder).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_step_the_next_run_ends_in_the_same_state_on_s3() {
+    killed(s3).await;
+}
+
+async fn killed(place: impl AsyncFn() -> Place) {
     let repository = "main".parse().unwrap();
-    let (_dir, undisturbed) = folder().await;
-    let calm = flip(&undisturbed, &repository, &go_on);
+    let undisturbed = place().await;
+    let calm = flip(&undisturbed.store, &repository, &go_on);
     all(calm, &proved('a'), 100).await.unwrap();
     all(calm, &proved('b'), 200).await.unwrap();
     let wanted = end_state(calm).await;
     assert_eq!((wanted.0.sequence, wanted.1.sequence, wanted.2), (4, 2, 2));
     for kill in [Step::Publication, Step::Candidate, Step::Current] {
-        let (_dir, store) = folder().await;
-        all(flip(&store, &repository, &go_on), &proved('a'), 100).await.unwrap();
+        let Place { store, .. } = &place().await;
+        all(flip(store, &repository, &go_on), &proved('a'), 100).await.unwrap();
         let killer = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let killed = all(flip(&store, &repository, &killer), &proved('b'), 200).await;
+        let killed = all(flip(store, &repository, &killer), &proved('b'), 200).await;
         assert!(matches!(killed, Err(SyncError::Stopped)), "{kill:?}");
-        let next = flip(&store, &repository, &go_on);
+        let next = flip(store, &repository, &go_on);
         all(next, &proved('b'), 300).await.unwrap();
         assert_eq!(end_state(next).await, wanted, "{kill:?}");
     }
@@ -75,10 +101,10 @@ async fn killed_after_any_step_the_next_run_ends_in_the_same_state() {
 async fn a_run_that_ended_is_overtaken_by_a_newer_commit() {
     let repository = "main".parse().unwrap();
     for kill in [Step::Publication, Step::Candidate] {
-        let (_dir, store) = folder().await;
+        let Place { store, .. } = &folder().await;
         let killer = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        assert!(all(flip(&store, &repository, &killer), &proved('a'), 100).await.is_err());
-        let next = flip(&store, &repository, &go_on);
+        assert!(all(flip(store, &repository, &killer), &proved('a'), 100).await.is_err());
+        let next = flip(store, &repository, &go_on);
         let id = all(next, &proved('b'), 200).await.unwrap();
         let standing = next.read().await.unwrap();
         assert_eq!((standing.reference.current, standing.reference.candidate), (Some(id), None));
@@ -90,25 +116,34 @@ async fn a_run_that_ended_is_overtaken_by_a_newer_commit() {
 
 #[tokio::test]
 async fn of_many_syncs_with_one_commit_one_publication_comes() {
+    one_publication(folder).await;
+}
+
+#[tokio::test]
+async fn of_many_syncs_with_one_commit_one_publication_comes_on_s3() {
+    one_publication(s3).await;
+}
+
+async fn one_publication(place: impl AsyncFn() -> Place) {
     let repository: RepositoryName = "main".parse().unwrap();
-    let (_dir, store) = folder().await;
+    let Place { store, .. } = &place().await;
     let racing = (0..8).map(|_| async {
-        let flip = flip(&store, &repository, &go_on);
+        let flip = flip(store, &repository, &go_on);
         all(flip, &proved('a'), 100).await.unwrap()
     });
     let ids = futures::future::join_all(racing).await;
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    let (reference, current, publications) = end_state(flip(&store, &repository, &go_on)).await;
+    let (reference, current, publications) = end_state(flip(store, &repository, &go_on)).await;
     assert_eq!((reference.sequence, current.sequence, publications), (2, 1, 1));
 }
 
 #[tokio::test]
 async fn of_two_syncs_with_two_commits_sequences_never_repeat_among_what_was_current() {
     let repository: RepositoryName = "main".parse().unwrap();
-    let (_dir, store) = folder().await;
+    let Place { store, .. } = &folder().await;
     let settled = AtomicU32::new(0);
     let racing = ['a', 'b', 'c', 'd'].map(|commit| {
-        let (store, repository, settled) = (&store, &repository, &settled);
+        let (repository, settled) = (&repository, &settled);
         async move {
             let flip = flip(store, repository, &go_on);
             if let Proposed::Candidate(id, _) = flip.propose(&proved(commit), 100).await.unwrap() {
@@ -119,7 +154,7 @@ async fn of_two_syncs_with_two_commits_sequences_never_repeat_among_what_was_cur
         }
     });
     futures::future::join_all(racing).await;
-    let standing = flip(&store, &repository, &go_on).read().await.unwrap();
+    let standing = flip(store, &repository, &go_on).read().await.unwrap();
     assert!(settled.load(Ordering::Relaxed) >= 1);
     assert_eq!(standing.reference.candidate, None);
     assert!(standing.current.is_some());
