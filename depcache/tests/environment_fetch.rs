@@ -1,4 +1,5 @@
 //! Fetching under trouble: corruption, races, a crash of the machine, the wrong base.
+#![allow(clippy::unwrap_used, reason = "a test's own machinery fails by panicking")]
 
 mod lab;
 #[path = "../layer/tests/wheel_maker/mod.rs"]

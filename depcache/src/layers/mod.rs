@@ -117,7 +117,7 @@ impl Builder {
 
     /// Python files where an interpreter looks for modules; scripts and data files are not imported.
     fn is_source(&self, path: &str) -> bool {
-        path.ends_with(".py")
+        path.strip_suffix(".py").is_some()
             && path.strip_prefix(&self.layout.site_packages).is_some_and(|rest| rest.starts_with('/'))
     }
 }
