@@ -1,4 +1,5 @@
 //! Wheels in, layers out: placing, determinism, refusals.
+#![allow(clippy::format_collect, reason = "clarity over speed")]
 
 mod wheel_maker;
 

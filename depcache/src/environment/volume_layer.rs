@@ -70,7 +70,7 @@ impl VolumeLayer {
         let transfer = Transfer { fetched: true, bytes: size + stored.len() as u64 };
         let toc = blocking(unpacking, move || {
             let toc = decode_toc(&stored, &self.entry.toc_digest).map_err(|source| self.toc(source))?;
-            self.unpack(source, &stored, &toc).map(|()| toc)
+            self.unpack(&source, &stored, &toc).map(|()| toc)
         });
         Ok((toc.await?, transfer))
     }
@@ -104,13 +104,13 @@ impl VolumeLayer {
         Ok(Some(toc))
     }
 
-    fn unpack(&self, source: Source, stored: &[u8], toc: &Toc) -> Result<(), EnvironmentError> {
+    fn unpack(&self, source: &Source, stored: &[u8], toc: &Toc) -> Result<(), EnvironmentError> {
         let making = tempfile::Builder::new()
             .prefix(TEMPORARY)
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir_in(&self.layers_dir)
             .map_err(EnvironmentError::file("create", &self.layers_dir))?;
-        let reader: Box<dyn Read> = match &source {
+        let reader: Box<dyn Read> = match source {
             Source::Memory(bytes) => Box::new(Cursor::new(bytes)),
             Source::Disk(path) => {
                 Box::new(File::open(path).map_err(EnvironmentError::file("open", path.to_path_buf()))?)

@@ -1,5 +1,11 @@
 //! A base with a toy Airflow, wheels made in memory, and a store in a directory.
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of this module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "clarity over speed and comfort"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

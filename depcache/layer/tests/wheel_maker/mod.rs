@@ -1,5 +1,11 @@
 //! Wheels made in memory.
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of this module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "clarity over speed and comfort"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write as _};
