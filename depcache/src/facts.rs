@@ -3,12 +3,14 @@
 //! The resolver is synchronous and runs on a blocking thread; its questions are answered by driving the async
 //! client from there. Prefetches run beside it on tasks that end with this value.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
     Facts, FactsError, FileHash, FileMetadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
+use pep440_rs::VersionSpecifiers;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use uv_distribution_filename::WheelFilename;
@@ -47,13 +49,15 @@ impl IndexFacts {
 
 impl Facts for IndexFacts {
     fn files(&self, package: &PackageName) -> Result<PackageFiles, FactsError> {
-        let files = self.runtime.block_on(self.index.files(package)).map_err(|error| {
-            facts_error(format!("the list of files of {package} cannot be read"), error)
-        })?;
+        let files = self
+            .runtime
+            .block_on(self.index.files(package))
+            .map_err(|error| facts_error(format!("the list of files of {package} cannot be read"), error))?;
         if files.is_empty() {
             return Ok(PackageFiles::Unknown);
         }
-        Ok(PackageFiles::Found(files.iter().map(package_file).collect()))
+        let mut ranges = Ranges::new();
+        Ok(PackageFiles::Found(files.iter().map(|file| package_file(file, &mut ranges)).collect()))
     }
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
@@ -80,7 +84,9 @@ impl Facts for IndexFacts {
         };
         Ok(match Metadata::parse(&bytes, &name.version) {
             Ok(metadata) => FileMetadata::Known(Arc::new(metadata)),
-            Err(MetadataError::Parse(why)) => FileMetadata::Unusable(format!("its METADATA cannot be read: {why}")),
+            Err(MetadataError::Parse(why)) => {
+                FileMetadata::Unusable(format!("its METADATA cannot be read: {why}"))
+            }
             Err(error @ MetadataError::Version { .. }) => FileMetadata::Unusable(error.to_string()),
         })
     }
@@ -114,19 +120,23 @@ impl Facts for IndexFacts {
     }
 }
 
-fn package_file(file: &IndexFile) -> PackageFile {
-    let hashes = file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
+/// `Requires-Python` texts that were read; the thousands of files of a project have a dozen different ones.
+type Ranges<'a> = HashMap<&'a str, Option<VersionSpecifiers>>;
+
+fn package_file<'a>(file: &'a IndexFile, ranges: &mut Ranges<'a>) -> PackageFile {
+    let mut range = |text: &'a str| {
+        let read = || text.parse::<LenientVersionSpecifiers>().ok().map(Into::into);
+        ranges.entry(text).or_insert_with(read).clone()
+    };
+    let hashes =
+        file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
     PackageFile {
         filename: file.filename.clone(),
         url: file.url.to_string(),
         index: file.index.clone(),
         hashes: hashes.collect(),
         size_bytes: file.size,
-        requires_python: file
-            .requires_python
-            .as_deref()
-            .and_then(|text| text.parse::<LenientVersionSpecifiers>().ok())
-            .map(Into::into),
+        requires_python: file.requires_python.as_deref().and_then(&mut range),
         upload_time_ms: file
             .upload_time
             .as_deref()

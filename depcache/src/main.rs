@@ -11,7 +11,8 @@ fn main() -> ExitCode {
     // Errors mean that a provider is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
     // Half of the index writes version ranges that the parser mends and warns about; users cannot mend them.
-    let filter = EnvFilter::try_from_env("UPDRAFT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,uv_pypi_types=error"));
+    let filter =
+        EnvFilter::try_from_env("UPDRAFT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,uv_pypi_types=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = match commands::Cli::try_parse() {
         Ok(cli) => cli,

@@ -125,7 +125,8 @@ impl Session {
             let lines: BTreeSet<String> = entries
                 .iter()
                 .map(|entry| {
-                    let hashes: BTreeSet<String> = entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
+                    let hashes: BTreeSet<String> =
+                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
                     format!("{}{}", entry.requirement, hashes.into_iter().collect::<String>())
                 })
                 .collect();

@@ -79,7 +79,9 @@ impl BaseError {
             Self::NotFound { .. } => "name an interpreter: /usr/bin/python3, or bin/python of a venv",
             Self::Failed { .. } => "Python 3.9 or newer is needed",
             Self::TimedOut { .. } => "the machine may be overloaded; try again",
-            Self::File { .. } | Self::Schema { .. } => "write it with `depcache base describe --python PATH -o base.json`",
+            Self::File { .. } | Self::Schema { .. } => {
+                "write it with `depcache base describe --python PATH -o base.json`"
+            }
             Self::Run { .. } | Self::Answer { .. } => return None,
         })
     }
@@ -87,13 +89,10 @@ impl BaseError {
 
 /// Reads a base description that `depcache base describe` wrote.
 pub fn read(path: &std::path::Path) -> Result<domain::BaseRecord, BaseError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| BaseError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let failed =
+        |source: Box<dyn std::error::Error + Send + Sync>| BaseError::File { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(|error| failed(error.into()))?;
-    let record: domain::BaseRecord =
-        serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))?;
+    let record: domain::BaseRecord = serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))?;
     if record.schema != domain::base::SCHEMA {
         return Err(BaseError::Schema { path: path.to_owned(), found: record.schema });
     }

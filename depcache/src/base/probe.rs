@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use domain::{Base, BaseRecord, Distribution, Interpreter};
 use serde::Deserialize;
 
-use super::tags::{TagFacts, abi, supported};
 use super::BaseError;
+use super::tags::{TagFacts, abi, supported};
 use crate::index::Cache;
 
 const PROBE: &str = include_str!("probe.py");
@@ -77,7 +77,8 @@ pub fn identify(python: &str) -> Result<BaseRecord, BaseError> {
 }
 
 fn loaded_if_airflow(python: &Path, base: &Base) -> Result<Vec<String>, BaseError> {
-    let has_airflow = ["apache-airflow-core", "apache-airflow"].iter().any(|name| base.distribution(name).is_some());
+    let has_airflow =
+        ["apache-airflow-core", "apache-airflow"].iter().any(|name| base.distribution(name).is_some());
     if has_airflow { loaded(python) } else { Ok(Vec::new()) }
 }
 

@@ -20,8 +20,7 @@ pub(super) async fn imports(
     let fetched = fetch(&context.store, env_id, &context.session.base, volume)
         .await
         .map_err(BuildError::Environment)?;
-    let imports =
-        verify::imports(&fetched.path, &manifest.requested).await.map_err(BuildError::Verify)?;
+    let imports = verify::imports(&fetched.path, &manifest.requested).await.map_err(BuildError::Verify)?;
     let failures: Vec<ImportFailure> = imports
         .iter()
         .filter_map(|import| {

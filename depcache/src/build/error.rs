@@ -69,7 +69,9 @@ pub enum BuildError {
         source: IndexError,
     },
     /// The wheel's METADATA is not what the index gave to resolve with.
-    #[error("the METADATA in {filename} is not the one that the index gave: expected sha256 {expected}, got {actual}")]
+    #[error(
+        "the METADATA in {filename} is not the one that the index gave: expected sha256 {expected}, got {actual}"
+    )]
     MetadataDiffers {
         /// File name.
         filename: String,
@@ -139,7 +141,9 @@ impl BuildError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Resolve(error) => error.is_retryable(),
-            Self::Lock(LockError::Index { source, .. }) | Self::Download { source, .. } => source.is_retryable(),
+            Self::Lock(LockError::Index { source, .. }) | Self::Download { source, .. } => {
+                source.is_retryable()
+            }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),

@@ -43,18 +43,14 @@ pub(super) enum Acquired {
 }
 
 /// Takes the lease, or waits until its holder has answered the request or let it expire.
-pub(super) async fn acquire(
-    store: &Store,
-    request: RequestId,
-    holder: &str,
-) -> Result<Acquired, BuildError> {
+pub(super) async fn acquire(store: &Store, request: RequestId, holder: &str) -> Result<Acquired, BuildError> {
     let key = keys::build_lease(request);
     let started = Instant::now();
     loop {
         let now_ms = jiff::Timestamp::now().as_millisecond();
         let current = store.get(&key).await?;
-        let known: Option<(Record, ETag)> = current
-            .and_then(|object| Some((serde_json::from_slice(&object.bytes).ok()?, object.etag)));
+        let known: Option<(Record, ETag)> =
+            current.and_then(|object| Some((serde_json::from_slice(&object.bytes).ok()?, object.etag)));
         let (fence, condition) = match &known {
             None => (1, Condition::Absent),
             Some((record, etag)) if record.until_ms <= now_ms => {
@@ -72,7 +68,8 @@ pub(super) async fn acquire(
                 continue;
             }
         };
-        let record = Record { schema: 1, holder: holder.to_owned(), until_ms: now_ms + LEASE_S * 1000, fence };
+        let record =
+            Record { schema: 1, holder: holder.to_owned(), until_ms: now_ms + LEASE_S * 1000, fence };
         let bytes = domain::canonical::to_bytes(&record)?;
         match store.put(&key, bytes.into(), condition).await? {
             PutOutcome::Written(etag) => return Ok(Acquired::Held(Lease { key, etag })),

@@ -17,7 +17,7 @@ use uv_normalize::PackageName;
 use super::stored::{self, EntryPoints};
 use super::{BuildError, Context};
 use crate::index::{Index, IndexError, IndexFile, read_metadata};
-use crate::layers::{Built, Builder};
+use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedPackage};
 use crate::progress::Event;
 use crate::session::blocking;
@@ -172,19 +172,17 @@ async fn locate(index: &Index, package: &LockedPackage) -> Result<IndexFile, Ind
     let same = named.iter().find(|file| file.sha256.is_none_or(|sha256| sha256 == wheel.sha256));
     match (same, named.first().and_then(|file| file.sha256)) {
         (Some(file), _) => Ok((*file).clone()),
-        (None, Some(actual)) => Err(IndexError::HashMismatch {
-            filename: wheel.filename.clone(),
-            expected: wheel.sha256,
-            actual,
-        }),
+        (None, Some(actual)) => {
+            Err(IndexError::HashMismatch { filename: wheel.filename.clone(), expected: wheel.sha256, actual })
+        }
         (None, None) => Err(IndexError::NotFound { url: url() }),
     }
 }
 
 fn check_metadata(path: &Path, filename: &str, expected: Option<Digest>) -> Result<(), BuildError> {
     let Some(expected) = expected else { return Ok(()) };
-    let file = std::fs::File::open(path)
-        .map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
+    let file =
+        std::fs::File::open(path).map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
     let metadata = read_metadata(std::io::BufReader::new(file)).map_err(|what| BuildError::Download {
         filename: filename.to_owned(),
         source: IndexError::BrokenWheel { filename: filename.to_owned(), what },

@@ -12,9 +12,9 @@ mod materials;
 mod publish;
 mod stored;
 
+pub use error::{BuildError, ImportFailure};
 pub use health::{Health, check_layers};
 pub use publish::{read_attestation, read_manifest};
-pub use error::{BuildError, ImportFailure};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,11 +112,7 @@ pub async fn build(context: &Context, inputs: &Inputs) -> Result<Built, BuildErr
     }
 }
 
-async fn from_expanded(
-    context: &Context,
-    expanded: &Expanded,
-    propose: bool,
-) -> Result<Built, BuildError> {
+async fn from_expanded(context: &Context, expanded: &Expanded, propose: bool) -> Result<Built, BuildError> {
     let index = open_index(context, expanded).await?;
     let result = once(context, &index, expanded).await;
     match result {
@@ -131,11 +127,7 @@ async fn open_index(context: &Context, expanded: &Expanded) -> Result<Index, Bui
 }
 
 /// One build without a proposal.
-pub(crate) async fn once(
-    context: &Context,
-    index: &Index,
-    expanded: &Expanded,
-) -> Result<Built, BuildError> {
+pub(crate) async fn once(context: &Context, index: &Index, expanded: &Expanded) -> Result<Built, BuildError> {
     let request = context.session.request(expanded, index)?.id()?;
     if let Some(known) = publish::known(&context.store, request).await? {
         return Ok(known);
@@ -202,10 +194,8 @@ async fn install(
     lock: &Lock,
     request: Option<RequestId>,
 ) -> Result<Built, BuildError> {
-    let scratch = tempfile::tempdir_in(scratch_parent(context)?).map_err(|source| BuildError::Disk {
-        path: context.session.cache.scratch_dir(),
-        source,
-    })?;
+    let scratch = tempfile::tempdir_in(scratch_parent(context)?)
+        .map_err(|source| BuildError::Disk { path: context.session.cache.scratch_dir(), source })?;
     let tally = Tally::default();
     let materials = prepare(context, index, lock, &scratch.path().join("staging"), &tally).await?;
     let manifest = publish::manifest(&context.session.base.base, lock, &materials).await?;
@@ -248,8 +238,7 @@ fn scratch_parent(context: &Context) -> Result<PathBuf, BuildError> {
 
 /// Reads a lock file.
 pub fn read_lock(path: &Path) -> Result<Lock, BuildError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
-    Lock::from_toml(&text)
-        .map_err(|source| BuildError::Pylock { path: path.display().to_string(), source })
+    let text =
+        std::fs::read_to_string(path).map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
+    Lock::from_toml(&text).map_err(|source| BuildError::Pylock { path: path.display().to_string(), source })
 }

@@ -58,7 +58,8 @@ pub(super) async fn entry_points(store: &Store, toc: &Toc) -> Result<EntryPoints
     let size = store.head(&key).await?.ok_or_else(|| damaged("it is missing"))?.size_bytes;
     let tail_bytes = seek_table_bytes(toc.frames.len()) as u64;
     let tail = store.get_range(&key, size.saturating_sub(tail_bytes)..size).await?;
-    let ranges = seek_frames(&tail, size, toc.frames.len()).ok_or_else(|| damaged("its seek table cannot be read"))?;
+    let ranges =
+        seek_frames(&tail, size, toc.frames.len()).ok_or_else(|| damaged("its seek table cannot be read"))?;
     let (first, last) = (offset / FRAME_SIZE_BYTES, (offset + entry.size.max(1) - 1) / FRAME_SIZE_BYTES);
     let mut content = Vec::new();
     for number in first..=last {

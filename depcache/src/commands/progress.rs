@@ -28,7 +28,8 @@ fn bars() -> Progress {
         let mut bars = bars.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Event::Started { step, total } => {
-                let bar = all.add(if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) });
+                let bar =
+                    all.add(if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) });
                 let template = if total == 0 {
                     "{spinner} {prefix:<9} {msg}"
                 } else {

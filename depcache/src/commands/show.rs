@@ -45,11 +45,28 @@ pub(crate) async fn run(command: Show) -> Result<(), Failure> {
             }
             for layer in &manifest.layers {
                 let size = layer.tar_size / 1000;
-                line("layer", format!("{} {} {} ({} files, {size} kB)", layer.tar_digest.short(), layer.name, layer.version, layer.files));
+                line(
+                    "layer",
+                    format!(
+                        "{} {} {} ({} files, {size} kB)",
+                        layer.tar_digest.short(),
+                        layer.name,
+                        layer.version,
+                        layer.files
+                    ),
+                );
             }
             match &attestation {
                 Some(proof) => {
-                    line("verified", format!("{} imports by {} at {}", proof.imports.len(), proof.builder, proof.created_at));
+                    line(
+                        "verified",
+                        format!(
+                            "{} imports by {} at {}",
+                            proof.imports.len(),
+                            proof.builder,
+                            proof.created_at
+                        ),
+                    );
                     for (step, took_ms) in &proof.timings_ms {
                         line("took", format!("{step} {}", super::progress::seconds(*took_ms)));
                     }

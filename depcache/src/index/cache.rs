@@ -122,11 +122,7 @@ impl Cache {
             .map_err(|source| disk(&dir, source))
     }
 
-    pub(super) fn persist(
-        &self,
-        file: tempfile::NamedTempFile,
-        path: &Path,
-    ) -> Result<(), IndexError> {
+    pub(super) fn persist(&self, file: tempfile::NamedTempFile, path: &Path) -> Result<(), IndexError> {
         let parent = path.parent().unwrap_or(&self.dir);
         std::fs::create_dir_all(parent).map_err(|source| disk(parent, source))?;
         file.persist(path).map_err(|error| disk(path, error.error))?;

@@ -68,7 +68,8 @@ pub(super) fn pip_environment(environment: Environment<'_>) -> Configured {
 
 /// uv's file: `UV_CONFIG_FILE`, else the user's, else the system's.
 pub(super) fn uv_files(environment: Environment<'_>) -> Configured {
-    let mut places: Vec<PathBuf> = set(environment, "UV_CONFIG_FILE").map(PathBuf::from).into_iter().collect();
+    let mut places: Vec<PathBuf> =
+        set(environment, "UV_CONFIG_FILE").map(PathBuf::from).into_iter().collect();
     places.extend(config_home(environment).map(|home| home.join("uv/uv.toml")));
     places.push("/etc/xdg/uv/uv.toml".into());
     places.push("/etc/uv/uv.toml".into());
@@ -82,9 +83,8 @@ fn uv_file(text: &str) -> Configured {
     let Ok(table) = text.parse::<toml::Table>() else { return Configured::default() };
     let sections: Vec<&toml::Table> =
         [Some(&table), table.get("pip").and_then(toml::Value::as_table)].into_iter().flatten().collect();
-    let text_of = |name: &str| {
-        sections.iter().rev().find_map(|table| table.get(name)?.as_str()).map(ToOwned::to_owned)
-    };
+    let text_of =
+        |name: &str| sections.iter().rev().find_map(|table| table.get(name)?.as_str()).map(ToOwned::to_owned);
     let list_of = |name: &str| -> Vec<String> {
         let array = sections.iter().rev().find_map(|table| table.get(name)?.as_array());
         array.into_iter().flatten().filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
@@ -99,8 +99,16 @@ fn uv_file(text: &str) -> Configured {
             extra_index_urls.push(url.to_owned());
         }
     }
-    let no_index = sections.iter().any(|table| table.get("no-index").and_then(toml::Value::as_bool) == Some(true));
-    Configured { origin, index_url, extra_index_urls, find_links: list_of("find-links"), no_index, timeout_s: None }
+    let no_index =
+        sections.iter().any(|table| table.get("no-index").and_then(toml::Value::as_bool) == Some(true));
+    Configured {
+        origin,
+        index_url,
+        extra_index_urls,
+        find_links: list_of("find-links"),
+        no_index,
+        timeout_s: None,
+    }
 }
 
 /// pip's files, the stronger first: `PIP_CONFIG_FILE`, user, global.
@@ -191,7 +199,8 @@ fn words(text: &str) -> Vec<String> {
 
 /// `name=https://…` → `https://…`.
 fn unnamed(text: &str) -> String {
-    let named = text.split_once('=').filter(|(name, rest)| !name.contains(['/', ':']) && rest.contains("://"));
+    let named =
+        text.split_once('=').filter(|(name, rest)| !name.contains(['/', ':']) && rest.contains("://"));
     named.map_or(text, |(_, url)| url).to_owned()
 }
 

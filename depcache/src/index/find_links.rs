@@ -11,9 +11,8 @@ impl Index {
     /// Linked files of this project.
     pub(super) async fn linked_files(&self, name: &PackageName) -> Result<Vec<IndexFile>, IndexError> {
         let all = self.inner.find_links.get_or_try_init(|| self.all_linked()).await?;
-        let matches = |file: &&IndexFile| {
-            file.filename.parse::<WheelFilename>().is_ok_and(|wheel| wheel.name == *name)
-        };
+        let matches =
+            |file: &&IndexFile| file.filename.parse::<WheelFilename>().is_ok_and(|wheel| wheel.name == *name);
         Ok(all.iter().filter(matches).cloned().collect())
     }
 

@@ -68,9 +68,9 @@ fn take_attributes(rest: &mut &str) -> BTreeMap<String, String> {
                     let body = &after[1..];
                     body.find(quote).map_or((body, ""), |end| (&body[..end], &body[end + 1..]))
                 }
-                _ => after.split_at(
-                    after.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(after.len()),
-                ),
+                _ => {
+                    after.split_at(after.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(after.len()))
+                }
             };
             value = unescaped(raw);
             *rest = left;

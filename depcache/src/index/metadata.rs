@@ -66,8 +66,7 @@ impl Index {
             Ok(_) => None,
         };
         if !promised {
-            let seen =
-                if answer.is_some() { &inner.unadvertised_hits } else { &inner.unadvertised_misses };
+            let seen = if answer.is_some() { &inner.unadvertised_hits } else { &inner.unadvertised_misses };
             seen.fetch_add(1, Ordering::Relaxed);
         }
         let Some(body) = answer else { return Ok(None) };
@@ -129,8 +128,11 @@ impl Index {
         let path = self.wheel_of(file).await?;
         let filename = file.filename.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let opened = std::fs::File::open(&path)
-                .map_err(|source| IndexError::Disk { path, action: "read", source })?;
+            let opened = std::fs::File::open(&path).map_err(|source| IndexError::Disk {
+                path,
+                action: "read",
+                source,
+            })?;
             read_metadata(std::io::BufReader::new(opened))
                 .map(Bytes::from)
                 .map_err(|what| IndexError::BrokenWheel { filename, what })

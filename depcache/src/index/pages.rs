@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED,
+};
 use reqwest::{StatusCode, Url};
 use uv_normalize::PackageName;
 
@@ -40,11 +42,7 @@ impl Index {
     }
 
     /// The page at `url` of `index`; absent for 404.
-    pub(super) async fn page(
-        &self,
-        index: &str,
-        url: &Url,
-    ) -> Result<Option<Vec<IndexFile>>, IndexError> {
+    pub(super) async fn page(&self, index: &str, url: &Url) -> Result<Option<Vec<IndexFile>>, IndexError> {
         let cache = &self.inner.cache;
         let stored = cache.page(url.as_str());
         let parse = |content_type: &str, body: &[u8]| {

@@ -106,7 +106,8 @@ mod tests {
     fn wheel(metadata_first: bool) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        let mut members = vec![("a/data.bin", vec![7u8; 100_000]), ("a-1.dist-info/METADATA", b"Name: a\n".to_vec())];
+        let mut members =
+            vec![("a/data.bin", vec![7u8; 100_000]), ("a-1.dist-info/METADATA", b"Name: a\n".to_vec())];
         if metadata_first {
             members.reverse();
         }

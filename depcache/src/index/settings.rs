@@ -102,7 +102,9 @@ impl SettingsError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Address { .. } => "an index address looks like https://host.example/simple",
-            Self::FindLinks { .. } => "--find-links takes a directory with wheels, or a page that links to them",
+            Self::FindLinks { .. } => {
+                "--find-links takes a directory with wheels, or a page that links to them"
+            }
             Self::NoIndex(_) => {
                 "give --index-url, set UPDRAFT_INDEX_URL, or use a Python that has pip: its default is used"
             }
@@ -124,11 +126,7 @@ pub struct Sources<'a> {
 
 impl Settings {
     /// Resolves the settings; `sources` are named in the order of precedence.
-    pub fn resolve(
-        sources: &Sources<'_>,
-        strategy: Strategy,
-        offline: bool,
-    ) -> Result<Self, SettingsError> {
+    pub fn resolve(sources: &Sources<'_>, strategy: Strategy, offline: bool) -> Result<Self, SettingsError> {
         let environment = sources.environment;
         let layers = [
             Configured::from_flags("command line", sources.flags),
@@ -226,9 +224,8 @@ mod tests {
     use super::*;
 
     fn resolve(flags: &Flags, files: &Flags, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let environment = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
+        let environment =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let sources = Sources { flags, files, environment: &environment, python: None };
         Settings::resolve(&sources, Strategy::FirstIndex, false)
     }

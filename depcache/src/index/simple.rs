@@ -95,7 +95,12 @@ impl Hashes {
 }
 
 /// Reads a page of `content_type` that was found at `url`. The error says what is wrong.
-pub(super) fn parse(index: &str, url: &Url, content_type: &str, body: &[u8]) -> Result<Vec<IndexFile>, String> {
+pub(super) fn parse(
+    index: &str,
+    url: &Url,
+    content_type: &str,
+    body: &[u8],
+) -> Result<Vec<IndexFile>, String> {
     let media = content_type.split(';').next().unwrap_or_default().trim();
     if media.ends_with("json") {
         return parse_json(index, url, body);
@@ -112,8 +117,7 @@ fn parse_json(index: &str, url: &Url, body: &[u8]) -> Result<Vec<IndexFile>, Str
         .files
         .into_iter()
         .filter_map(|file| {
-            let metadata =
-                file.core_metadata.or(file.data_dist_info_metadata).or(file.dist_info_metadata);
+            let metadata = file.core_metadata.or(file.data_dist_info_metadata).or(file.dist_info_metadata);
             Some(IndexFile {
                 index: index.to_owned(),
                 url: absolute(url, &file.url)?,

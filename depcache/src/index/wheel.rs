@@ -75,7 +75,8 @@ impl Index {
     }
 
     async fn local(&self, file: &IndexFile, wanted: Option<Digest>) -> Result<PathBuf, IndexError> {
-        let path = file.url.to_file_path().map_err(|()| IndexError::NotFound { url: file.url.to_string() })?;
+        let path =
+            file.url.to_file_path().map_err(|()| IndexError::NotFound { url: file.url.to_string() })?;
         let Some(wanted) = wanted else { return Ok(path) };
         let hashed = hash_file(path.clone()).await?;
         check(&file.filename, Some(wanted), hashed)?;

@@ -165,10 +165,7 @@ impl Lock {
     }
 }
 
-async fn lock_package(
-    pinned: &depcache_resolve::Pinned,
-    index: &Index,
-) -> Result<LockedPackage, LockError> {
+async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Result<LockedPackage, LockError> {
     let failed = |source| LockError::Index {
         name: pinned.name.to_string(),
         version: pinned.version.to_string(),

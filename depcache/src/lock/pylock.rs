@@ -161,8 +161,7 @@ impl Lock {
             return Err(PylockError::Version { found: document.lock_version });
         }
         let facts = document.tool.and_then(|tool| tool.updraft).ok_or(PylockError::Foreign)?;
-        let mut packages: Vec<_> =
-            document.packages.into_iter().map(locked).collect::<Result<_, _>>()?;
+        let mut packages: Vec<_> = document.packages.into_iter().map(locked).collect::<Result<_, _>>()?;
         packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
             base_id: facts.base_id,
@@ -192,10 +191,7 @@ fn package(locked: &LockedPackage) -> Package {
             hashes: BTreeMap::from([("sha256".to_owned(), wheel.sha256.hex())]),
         }],
         tool: Some(PackageTool {
-            updraft: PackageFacts {
-                extras: locked.extras.clone(),
-                metadata_sha256: wheel.metadata_sha256,
-            },
+            updraft: PackageFacts { extras: locked.extras.clone(), metadata_sha256: wheel.metadata_sha256 },
         }),
     }
 }

@@ -50,8 +50,7 @@ async fn search(
     let mut current = expanded.clone();
     let mut changes: Vec<Change> = Vec::new();
     for _ in 0..ROUNDS {
-        let Some(proposal) =
-            step(context, index, &current, &obstacle).await.map_err(BuildError::Resolve)?
+        let Some(proposal) = step(context, index, &current, &obstacle).await.map_err(BuildError::Resolve)?
         else {
             return Ok(None);
         };
@@ -78,7 +77,8 @@ async fn step(
         Obstacle::Conflict(conflict) => session.propose(index, current, (**conflict).clone()).await,
         Obstacle::Imports(failures) => {
             for failure in failures {
-                let culprit = failure.failure.culprit.as_deref().and_then(|name| name.parse::<PackageName>().ok());
+                let culprit =
+                    failure.failure.culprit.as_deref().and_then(|name| name.parse::<PackageName>().ok());
                 let failing = failure.name.parse::<PackageName>().ok();
                 let (Some(failing), Some(culprit)) = (failing, culprit) else { continue };
                 if let Some(found) = session.propose_cap(index, current, failing, culprit).await? {

@@ -134,7 +134,11 @@ fn lock_of_another_base() {
     world.write("pylock.toml", &text.replace(line, &other));
     let ran = world.run(&["build", "pylock.toml", "--base", "none"]);
     assert_eq!(ran.code, 65);
-    assert!(ran.stderr.starts_with("error: the lock is for base 111111111111, this base is "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("error: the lock is for base 111111111111, this base is "),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

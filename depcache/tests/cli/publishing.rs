@@ -22,7 +22,9 @@ fn builds_publishes_and_fetches() {
     let fetched = world.run(&["fetch", env_id, "--to", "volume", "--base", "none"]);
     assert_eq!(fetched.code, 0, "{}", fetched.stderr);
     let python = std::path::Path::new(fetched.stdout.trim()).join("bin/python");
-    let ran = std::process::Command::new(python).args(["-I", "-c", "import alpha; print(alpha.beta.VALUE)"]).output();
+    let ran = std::process::Command::new(python)
+        .args(["-I", "-c", "import alpha; print(alpha.beta.VALUE)"])
+        .output();
     assert_eq!(String::from_utf8_lossy(&ran.unwrap().stdout), "1\n");
 
     let verified = world.run(&["verify", env_id]);

@@ -28,7 +28,12 @@ impl World {
     /// `alpha` needs `beta`; both import.
     pub(crate) fn with_packages() -> Self {
         let world = Self::new();
-        world.index.add(&Wheel { name: "alpha", version: "1.0", requires: &["beta>=1"], code: "import beta" });
+        world.index.add(&Wheel {
+            name: "alpha",
+            version: "1.0",
+            requires: &["beta>=1"],
+            code: "import beta",
+        });
         world.index.add(&Wheel { name: "beta", version: "1.0", requires: &[], code: "VALUE = 1" });
         world
     }
