@@ -3,12 +3,14 @@
 //! The resolver is synchronous and runs on a blocking thread; its questions are answered by driving the async
 //! client from there. Prefetches run beside it on tasks that end with this value.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
     Facts, FactsError, FileHash, FileMetadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
+use pep440_rs::VersionSpecifiers;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use uv_distribution_filename::WheelFilename;
@@ -54,7 +56,8 @@ impl Facts for IndexFacts {
         if files.is_empty() {
             return Ok(PackageFiles::Unknown);
         }
-        Ok(PackageFiles::Found(files.iter().map(package_file).collect()))
+        let mut ranges = Ranges::new();
+        Ok(PackageFiles::Found(files.iter().map(|file| package_file(file, &mut ranges)).collect()))
     }
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
@@ -117,7 +120,14 @@ impl Facts for IndexFacts {
     }
 }
 
-fn package_file(file: &IndexFile) -> PackageFile {
+/// `Requires-Python` texts that were read; the thousands of files of a project have a dozen different ones.
+type Ranges<'a> = HashMap<&'a str, Option<VersionSpecifiers>>;
+
+fn package_file<'a>(file: &'a IndexFile, ranges: &mut Ranges<'a>) -> PackageFile {
+    let mut range = |text: &'a str| {
+        let read = || text.parse::<LenientVersionSpecifiers>().ok().map(Into::into);
+        ranges.entry(text).or_insert_with(read).clone()
+    };
     let hashes =
         file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
     PackageFile {
@@ -126,11 +136,7 @@ fn package_file(file: &IndexFile) -> PackageFile {
         index: file.index.clone(),
         hashes: hashes.collect(),
         size_bytes: file.size,
-        requires_python: file
-            .requires_python
-            .as_deref()
-            .and_then(|text| text.parse::<LenientVersionSpecifiers>().ok())
-            .map(Into::into),
+        requires_python: file.requires_python.as_deref().and_then(&mut range),
         upload_time_ms: file
             .upload_time
             .as_deref()

@@ -7,15 +7,15 @@ use secrecy::SecretString;
 
 /// User name and password for one host.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub(super) struct Login {
     /// User name.
-    pub user: String,
+    pub(super) user: String,
     /// Password or token.
-    pub password: SecretString,
+    pub(super) password: SecretString,
 }
 
 /// Takes the credentials out of `url`. What stays may be logged, stored and hashed.
-pub fn take_from_url(url: &mut Url) -> Option<Login> {
+pub(super) fn take_from_url(url: &mut Url) -> Option<Login> {
     let login = (!url.username().is_empty() || url.password().is_some()).then(|| Login {
         user: percent_decoded(url.username()),
         password: SecretString::from(percent_decoded(url.password().unwrap_or_default())),
@@ -41,18 +41,18 @@ pub(super) fn percent_decoded(text: &str) -> String {
 
 /// Entries of a netrc file.
 #[derive(Debug, Clone, Default)]
-pub struct Netrc {
+pub(super) struct Netrc {
     machines: Vec<(Option<String>, Login)>,
 }
 
 impl Netrc {
     /// Reads `path`; a file that is absent or unreadable has no entries, as for curl and pip.
-    pub fn read(path: &Path) -> Self {
+    pub(super) fn read(path: &Path) -> Self {
         std::fs::read_to_string(path).map(|text| Self::parse(&text)).unwrap_or_default()
     }
 
     /// Parses the text of a netrc file; unknown words are skipped.
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let mut machines: Vec<(Option<String>, Login)> = Vec::new();
         let plain: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         let mut words = plain.iter().flat_map(|line| line.split_whitespace());
@@ -78,7 +78,7 @@ impl Netrc {
     }
 
     /// The entry for `host`, or the default entry.
-    pub fn login(&self, host: &str) -> Option<&Login> {
+    pub(super) fn login(&self, host: &str) -> Option<&Login> {
         self.machines
             .iter()
             .find(|(machine, _)| machine.as_deref() == Some(host))
