@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
 
+use std::fmt::Write as _;
+
 use autoscaler_plan::{Action, Demand, Facts, Phase, Policy, State, Worker, plan};
 use serde::Deserialize;
 
@@ -35,8 +37,8 @@ struct Step {
 
 fn worker(text: &str) -> Worker {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [name, phase, busy, since_s] = words[..] else { panic!("{text}") };
-    let since_ms = since_s.parse::<u64>().unwrap() * 1000;
+    let [name, phase, busy, entered_s] = words[..] else { panic!("{text}") };
+    let since_ms = entered_s.parse::<u64>().unwrap() * 1000;
     let phase: Phase = serde::Deserialize::deserialize(toml::Value::String(phase.to_owned())).unwrap();
     Worker { name: name.to_owned(), phase, busy: busy.parse().ok(), started_ms: since_ms, since_ms }
 }
@@ -63,9 +65,9 @@ fn tell(scenario: &str) -> String {
         });
         let facts = Facts { demand, workers, crashed: step.crashed, service_ms: step.service_ms };
         let plan = plan(&facts, &policy, &mut state, step.at_s * 1000);
-        told += &format!("{} s: {}\n", step.at_s, actions(&plan.actions));
+        writeln!(told, "{} s: {}", step.at_s, actions(&plan.actions)).unwrap();
         for reason in plan.reasons {
-            told += &format!("    {reason}\n");
+            writeln!(told, "    {reason}").unwrap();
         }
     }
     told
