@@ -95,10 +95,10 @@ mod tests {
         let decided = plan(&facts, &policy, &mut snapshot.state, 20_000);
         snapshot.take(facts, decided, 20_000);
         insta::assert_snapshot!(text(&snapshot, 21_000), @"
-        pool default: 3 wanted, 1 there, 1 live (min 0, max 3)
+        pool default: wanted 3, there 1, live 1 (min 0, max 3)
 
         why
-          40 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s
+          40 tasks waiting, 3 running on workers that stay; the next one has waited 0.0 s
           not counted: 2 messages for work already counted (sent again by the scheduler)
           a slot for each of 40 waiting tasks: how long tasks take is not known yet
           43 slots needed: 11 workers of 4
@@ -110,7 +110,7 @@ mod tests {
 
         latest decisions
           1 s ago: started 2
-            40 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s; not counted: 2 messages for work already counted (sent again by the scheduler); a slot for each of 40 waiting tasks: how long tasks take is not known yet; 43 slots needed: 11 workers of 4; capped at the maximum of 3 (11 would be needed); 2 to start
+            40 tasks waiting, 3 running on workers that stay; the next one has waited 0.0 s; not counted: 2 messages for work already counted (sent again by the scheduler); a slot for each of 40 waiting tasks: how long tasks take is not known yet; 43 slots needed: 11 workers of 4; capped at the maximum of 3 (11 would be needed); 2 to start
 
         totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 drains over their limit
         ");
@@ -120,7 +120,7 @@ mod tests {
     fn an_old_one_says_so() {
         let snapshot = Snapshot::new("default", &Policy::default());
         insta::assert_snapshot!(text(&snapshot, 60_000), @"
-        pool default: not known wanted, 0 there, 0 live (min 0, max 10)
+        pool default: wanted ?, there 0, live 0 (min 0, max 10)
         this is 60 s old: no autoscaler runs for this pool
 
         why

@@ -123,7 +123,7 @@ fn no_broker_is_said_at_the_start() {
     let broker = format!("{GOOD}\n[broker]\nurl = \"redis://:geheim@127.0.0.1:{port}/0\"\n");
     insta::assert_snapshot!(said(&["run"], &broker).replace(&port.to_string(), "PORT"), @"
     exit 69
-    error: the broker cannot be used: connecting: the broker at 127.0.0.1:PORT/0 does not answer: Connection refused (os error 111): Connection refused (os error 111)
+    error: the broker cannot be used: connecting: the broker at 127.0.0.1:PORT/0 does not answer: Connection refused (os error 111)
       hint: check that Redis runs and that host, port and network policy let this machine reach it
     ");
     let broker = format!("{GOOD}\n[broker]\nurl = \"amqp://127.0.0.1\"\n");

@@ -1,6 +1,6 @@
 //! What holds for every input.
 
-#![allow(clippy::unwrap_used)] // a test may panic
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)] // a test may panic; a dozen workers fit
 
 use autoscaler_plan::{Action, Demand, Facts, Phase, Policy, State, Worker, plan};
 use proptest::prelude::*;

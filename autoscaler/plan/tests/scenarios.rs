@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
 
+use std::fmt::Write as _;
+
 use autoscaler_plan::{Action, Demand, Facts, Phase, Policy, State, Worker, plan};
 use serde::Deserialize;
 
@@ -35,8 +37,8 @@ struct Step {
 
 fn worker(text: &str) -> Worker {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [name, phase, busy, since_s] = words[..] else { panic!("{text}") };
-    let since_ms = since_s.parse::<u64>().unwrap() * 1000;
+    let [name, phase, busy, entered_s] = words[..] else { panic!("{text}") };
+    let since_ms = entered_s.parse::<u64>().unwrap() * 1000;
     let phase: Phase = serde::Deserialize::deserialize(toml::Value::String(phase.to_owned())).unwrap();
     Worker { name: name.to_owned(), phase, busy: busy.parse().ok(), started_ms: since_ms, since_ms }
 }
@@ -63,9 +65,9 @@ fn tell(scenario: &str) -> String {
         });
         let facts = Facts { demand, workers, crashed: step.crashed, service_ms: step.service_ms };
         let plan = plan(&facts, &policy, &mut state, step.at_s * 1000);
-        told += &format!("{} s: {}\n", step.at_s, actions(&plan.actions));
+        writeln!(told, "{} s: {}", step.at_s, actions(&plan.actions)).unwrap();
         for reason in plan.reasons {
-            told += &format!("    {reason}\n");
+            writeln!(told, "    {reason}").unwrap();
         }
     }
     told
@@ -122,36 +124,36 @@ fn from_zero_up_and_back_to_zero() {
         workers = ["w1 drained 0 246"]
     "#), @"
     100 s: -
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
     101 s: start 2
-        6 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        6 tasks waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 6 waiting tasks: how long tasks take is not known yet
         6 slots needed: 2 workers of 4
         2 to start
     102 s: -
-        6 tasks wait, 0 run on workers that stay; the next one has waited 1.0 s
+        6 tasks waiting, 0 running on workers that stay; the next one has waited 1.0 s
         a slot for each of 6 waiting tasks: how long tasks take is not known yet
         6 slots needed: 2 workers of 4
     108 s: -
-        0 tasks wait, 6 run on workers that stay
+        0 tasks waiting, 6 running on workers that stay
         6 slots needed: 2 workers of 4
     120 s: -
-        0 tasks wait, 1 run on workers that stay
+        0 tasks waiting, 1 running on workers that stay
         1 slot needed: 1 worker of 4
         1 of 2 would do; none is drained for another 48.0 s
     181 s: drain w2
-        0 tasks wait, 1 run on workers that stay
+        0 tasks waiting, 1 running on workers that stay
         1 slot needed: 1 worker of 4
         w2 is drained: idle for 61.0 s
     182 s: stop w2
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         0 of 1 would do; none is drained for another 59.0 s
         w2 is stopped: drained, no task left
     243 s: drain w1
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         w1 is drained: idle for 61.0 s
     246 s: stop w1
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         w1 is stopped: drained, no task left
     ");
 }
@@ -169,13 +171,13 @@ fn a_draining_worker_is_taken_back_before_one_is_started() {
         workers = ["w1 ready 3 101", "w2 ready 0 101"]
     "#), @"
     100 s: undrain w2, undrain w1
-        7 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        7 tasks waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 7 waiting tasks: how long tasks take is not known yet
         7 slots needed: 2 workers of 4
         w2 is taken back from its drain
         w1 is taken back from its drain
     101 s: start 3
-        20 tasks wait, 3 run on workers that stay; the next one has waited 0.0 s
+        20 tasks waiting, 3 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 20 waiting tasks: how long tasks take is not known yet
         23 slots needed: 6 workers of 4
         capped at the maximum of 5 (6 would be needed)
@@ -203,16 +205,16 @@ fn a_silent_broker_holds_everything_and_its_return_starts_the_window_anew() {
         workers = ["w1 ready 0 10"]
     "#), @"
     100 s: -
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         0 of 2 would do; none is drained for another 60.0 s
     200 s: -
         the broker does not answer: 2 workers held as they are
     300 s: stop w2
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         0 of 1 would do; none is drained for another 60.0 s
         w2 is stopped: drained, no task left
     360 s: drain w1
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         w1 is drained: idle for 260.0 s
     ");
 }
@@ -243,7 +245,7 @@ fn what_does_not_count_is_said() {
         workers = ["w1 ready 1 90"]
     "#), @"
     100 s: start 1
-        2 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        2 tasks waiting, 0 running on workers that stay; the next one has waited 0.0 s
         not counted: 4 messages for work already counted (sent again by the scheduler)
         not counted: 3 messages with an expired token, which no worker could run
         5 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
@@ -251,15 +253,15 @@ fn what_does_not_count_is_said() {
         2 slots needed: 1 worker of 4
         1 to start
     101 s: -
-        0 tasks wait, 5 run on workers that stay
+        0 tasks waiting, 5 running on workers that stay
         w2 does not answer: taken as full, never a victim
         5 slots needed: 2 workers of 4
     102 s: -
-        0 tasks wait, 1 run on workers that stay
+        0 tasks waiting, 1 running on workers that stay
         counted as running: 2 tasks just taken
         3 slots needed: 1 worker of 4
     113 s: -
-        0 tasks wait, 1 run on workers that stay
+        0 tasks waiting, 1 running on workers that stay
         2 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
         1 slot needed: 1 worker of 4
     ");
@@ -287,17 +289,17 @@ fn known_task_times_let_tasks_share_a_slot_until_it_is_late() {
         workers = ["w1 starting ? 100", "w2 starting ? 100"]
     "#), @"
     100 s: start 2
-        40 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        40 tasks waiting, 0 running on workers that stay; the next one has waited 0.0 s
         40 waiting tasks of 5.3 s each: all start within 30 s on 8 slots
         8 slots needed: 2 workers of 4
         2 to start
     110 s: start 2
-        40 tasks wait, 0 run on workers that stay; the next one has waited 10.0 s
+        40 tasks waiting, 0 running on workers that stay; the next one has waited 10.0 s
         40 waiting tasks of 5.3 s each: all start within 30 s on 14 slots
         14 slots needed: 4 workers of 4
         2 to start
     125 s: start 2
-        40 tasks wait, 0 run on workers that stay; the next one has waited 25.0 s
+        40 tasks waiting, 0 running on workers that stay; the next one has waited 25.0 s
         a slot for each of 40 waiting tasks: after 25.0 s of 30 s nothing can queue behind another
         40 slots needed: 10 workers of 4
         capped at the maximum of 5 (10 would be needed)
@@ -337,36 +339,36 @@ fn crashes_are_answered_with_growing_pauses() {
         workers = ["w4 ready 1 110"]
     "#), @"
     100 s: -
-        1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         1 slot needed: 1 worker of 4
         no start for 1.0 s: 1 failed start in a row
     101 s: start 1
-        1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         1 slot needed: 1 worker of 4
         1 to start
     103 s: -
-        1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         1 slot needed: 1 worker of 4
         no start for 4.0 s: 3 failed starts in a row
     106 s: -
-        1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         1 slot needed: 1 worker of 4
         no start for 1.0 s: 3 failed starts in a row
     107 s: start 1
-        1 tasks wait, 0 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 0 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         1 slot needed: 1 worker of 4
         1 to start
     125 s: -
-        1 tasks wait, 1 run on workers that stay; the next one has waited 0.0 s
+        1 task waiting, 1 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 1 waiting task: how long tasks take is not known yet
         2 slots needed: 1 worker of 4
     126 s: -
-        9 tasks wait, 1 run on workers that stay; the next one has waited 0.0 s
+        9 tasks waiting, 1 running on workers that stay; the next one has waited 0.0 s
         a slot for each of 9 waiting tasks: how long tasks take is not known yet
         10 slots needed: 3 workers of 4
         no start for 7.0 s: 4 failed starts in a row
@@ -389,11 +391,11 @@ fn a_drain_over_its_limit_and_a_failed_worker_are_ended() {
         workers = ["w1 draining 2 150", "w2 ready 0 100"]
     "#), @"
     200 s: stop w3
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         raised to the minimum of 1
         w3 is stopped: it cannot go on
     250 s: stop w1 (lossy)
-        0 tasks wait, 0 run on workers that stay
+        0 tasks waiting, 0 running on workers that stay
         raised to the minimum of 1
         w1 is stopped: draining for 100 s is over the limit, 2 tasks lost
     ");
@@ -422,22 +424,22 @@ fn steps_down_are_bounded_and_busy_workers_go_last() {
         workers = ["a ready 1 10", "d ready 2 40", "e ready 1 50"]
     "#), @"
     100 s: -
-        0 tasks wait, 4 run on workers that stay
+        0 tasks waiting, 4 running on workers that stay
         4 slots needed: 1 worker of 4
         1 of 5 would do; none is drained for another 10.0 s
     110 s: drain c, drain b
-        0 tasks wait, 4 run on workers that stay
+        0 tasks waiting, 4 running on workers that stay
         4 slots needed: 1 worker of 4
         4 are too many; 2 in this step
         c is drained: idle for 10.0 s
         b is drained: idle for 10.0 s
     111 s: stop b
-        0 tasks wait, 4 run on workers that stay
+        0 tasks waiting, 4 running on workers that stay
         4 slots needed: 1 worker of 4
         the next step down is in 4.0 s
         b is stopped: drained, no task left
     116 s: drain e
-        0 tasks wait, 4 run on workers that stay
+        0 tasks waiting, 4 running on workers that stay
         4 slots needed: 1 worker of 4
         2 are too many; 1 in this step
         e is drained: the least busy one, 1 task to finish there

@@ -35,6 +35,8 @@ use worker::Member;
 const GREETINGS: u32 = 10;
 /// Pause between two of them.
 const GREETING_PAUSE: Duration = Duration::from_millis(200);
+/// The agent's own limit for a drain (`updraft-agent worker --drain-timeout-s`).
+const DRAIN_TIMEOUT_VARIABLE: &str = "UPDRAFT_DRAIN_TIMEOUT_S";
 /// Folder of the records within a pool's folder.
 const WORKERS: &str = "workers";
 
@@ -156,7 +158,11 @@ impl Fleet {
         let mut member = Member::new(Record::new(worker.clone(), socket.clone(), log.clone(), now_ms))?;
         self.write(&member.record)?;
         let marker = socket.display().to_string();
-        match process::start(&command, &self.pool.environment, &marker, &log) {
+        let mut environment = self.pool.environment.clone();
+        // The agent ends what is over the limit; both must mean the same one.
+        let drain_timeout_s = self.pool.policy.drain_timeout_s.to_string();
+        environment.entry(DRAIN_TIMEOUT_VARIABLE.to_owned()).or_insert(drain_timeout_s);
+        match process::start(&command, &environment, &marker, &log) {
             Ok(child) => {
                 member.record.pid = child.id();
                 member.record.start_ticks = child.id().and_then(process::start_ticks);

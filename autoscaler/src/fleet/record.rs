@@ -62,12 +62,16 @@ impl Record {
         write_durably(&self.path(directory), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// Forgets it, with the socket that a crashed agent leaves behind.
+    /// Forgets it, with what a crashed agent leaves beside its socket. The log stays.
     pub fn remove(&self, directory: &Path) -> io::Result<()> {
-        for path in [self.path(directory), self.socket.clone()] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        remove_if_there(&self.path(directory))?;
+        let (Some(folder), Some(id)) = (self.socket.parent(), self.socket.file_stem()) else { return Ok(()) };
+        let prefix = format!("{}.", id.to_string_lossy());
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let belongs = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+            if belongs && path != self.log {
+                remove_if_there(&path)?;
             }
         }
         Ok(())
@@ -94,6 +98,13 @@ impl Record {
     }
 }
 
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Temporary file, fsync, rename.
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
@@ -108,4 +119,35 @@ pub(crate) fn write_quickly(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_and_takes_its_left_overs_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let workers = folder.path().join("workers");
+        fs::create_dir(&workers).unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let record = Record::new("etl-a1".into(), file("a1.sock"), file("a1.log"), 7);
+        record.write(&workers).unwrap();
+        assert_eq!(Record::read_all(&workers).unwrap(), std::slice::from_ref(&record));
+        for name in ["a1.sock", "a1.sock.drain.json", "a1.log", "a12.sock"] {
+            fs::write(file(name), "").unwrap();
+        }
+        record.remove(&workers).unwrap();
+        assert!(Record::read_all(&workers).unwrap().is_empty());
+        let left: Vec<bool> =
+            ["a1.sock", "a1.sock.drain.json", "a1.log", "a12.sock"].map(|name| file(name).exists()).into();
+        assert_eq!(left, [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_damaged_record_stops_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.json"), "{").unwrap();
+        assert!(Record::read_all(folder.path()).is_err());
+    }
 }
