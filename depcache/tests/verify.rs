@@ -177,7 +177,15 @@ async fn dag_files_parse_as_in_the_dag_processor() {
         let unprovable = if parse.unprovable { "unprovable: " } else { "" };
         format!("{} {:?}: {unprovable}{error}", parse.check.path, parse.check.dags)
     };
-    insta::assert_snapshot!(parses.iter().map(line).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(parses.iter().map(line).collect::<Vec<_>>().join("\n"), @r#"
+    dags/asks.py []: unprovable: dags/asks.py:2: AirflowRuntimeError: VARIABLE_NOT_FOUND: {'message': 'Variable x not found'} (in apache-airflow-task-sdk)
+    dags/lacking.py []: dags/lacking.py:6: ModuleNotFoundError: No module named 'nowhere'
+    dags/leaves.py []: Crash: the interpreter ended with status 3
+    dags/ok.py ["ok"]: parses
+    dags/syntax.py []: dags/syntax.py:2: SyntaxError: invalid syntax
+    dags/through_helper.py []: dags/sub/broken.py:3: ModuleNotFoundError: No module named 'nowhere'
+    dags/uses_helper.py ["helped"]: parses
+    "#);
     // Nothing is written into the tree, not even bytecode.
     assert!(!tree.join("dags/__pycache__").exists());
 }

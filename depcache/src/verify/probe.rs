@@ -118,7 +118,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // No such group is the usual answer: everything ended by itself.
-            drop(kill_process_group(group, Signal::KILL));
+            kill_process_group(group, Signal::KILL).ok();
         }
     }
 }
