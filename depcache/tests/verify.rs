@@ -1,5 +1,6 @@
 //! The checks in real interpreters: plain venvs that this test makes, and a real Airflow where
 //! `UPDRAFT_TEST_AIRFLOW` names its venv.
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ fn venv(dir: &Path, distributions: &[(&str, &[(&str, &str)])]) -> PathBuf {
         for (path, text) in *files {
             std::fs::create_dir_all(site.join(path).parent().unwrap()).unwrap();
             std::fs::write(site.join(path), text).unwrap();
-            record.push_str(&format!("{path},,\n"));
+            record.extend([*path, ",,\n"]);
         }
         std::fs::write(info.join("RECORD"), record).unwrap();
     }

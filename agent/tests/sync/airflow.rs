@@ -66,7 +66,7 @@ async fn the_refusal_brings_a_proposal_that_works() {
             assert!(world.current().await.is_none());
             let (_, proposed) = reason(&refused).split_once("Proposed requirements.txt:\n").unwrap();
             let lines = proposed.lines().map_while(|line| line.strip_prefix("  "));
-            let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+            let text = lines.collect::<Vec<_>>().join("\n") + "\n";
             let second = world.push(&[("requirements.txt", &text)]);
             let outcome = world.outcome(&second).await;
             println!("{outcome:#?}");
