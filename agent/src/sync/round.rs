@@ -274,7 +274,8 @@ impl Follower {
             }
             self.own_bases = Some((Instant::now(), own));
         }
-        let (live, elsewhere) = bases::live(objects).await?;
+        let own = self.own_bases.as_ref().map_or(&[][..], |(_, own)| own);
+        let (live, elsewhere) = bases::live(objects, own).await?;
         if !elsewhere.is_empty() {
             tracing::warn!(bases = ?elsewhere, "live bases whose interpreter is not on this machine are not built for");
         }
