@@ -37,7 +37,7 @@ impl Announcer {
             match tokio::time::timeout(CONNECT, connecting).await {
                 Ok(Ok(broker)) => self.broker = Some(broker),
                 Ok(Err(error)) => {
-                    tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll")
+                    tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll");
                 }
                 Err(_) => tracing::warn!("no nudges: Redis does not answer; readers poll"),
             }

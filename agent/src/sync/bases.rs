@@ -63,7 +63,11 @@ pub(super) async fn register(objects: &Store, base: &LiveBase) -> Result<(), Syn
 }
 
 /// The bases seen lately whose interpreter is on this machine, sorted by id; ids of the others, short.
-pub(super) async fn live(objects: &Store) -> Result<(Vec<LiveBase>, Vec<String>), SyncError> {
+/// A record whose interpreter is today that of one of `own` is of an image that is no more.
+pub(super) async fn live(
+    objects: &Store,
+    own: &[LiveBase],
+) -> Result<(Vec<LiveBase>, Vec<String>), SyncError> {
     let oldest = jiff::Zoned::now().date().saturating_sub(jiff::Span::new().days(LIVE_DAYS)).to_string();
     let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
     for listed in objects.list(keys::BASES).await.map_err(store("listing the bases"))? {
@@ -74,7 +78,12 @@ pub(super) async fn live(objects: &Store) -> Result<(Vec<LiveBase>, Vec<String>)
             continue;
         }
         let id = record.base.id().map_err(SyncError::Identity)?;
-        if std::path::Path::new(&record.base.interpreter.executable).is_file() {
+        let executable = &record.base.interpreter.executable;
+        let replaced = |own: &LiveBase| own.id != id && own.record.base.interpreter.executable == *executable;
+        if own.iter().any(replaced) {
+            continue;
+        }
+        if std::path::Path::new(executable).is_file() {
             here.push(LiveBase { id, record });
         } else {
             elsewhere.push(id.short());

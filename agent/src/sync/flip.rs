@@ -175,6 +175,17 @@ impl Flip<'_> {
         Err(self.raced())
     }
 
+    /// Takes the candidate `id` back; nothing happens when the ref went on.
+    pub(super) async fn withdraw(&self, id: &PublicationId) -> Result<(), SyncError> {
+        let standing = self.read().await?;
+        if standing.reference.candidate.as_ref() != Some(id) {
+            return Ok(());
+        }
+        let sequence = standing.reference.sequence + 1;
+        let reference = Ref { candidate: None, sequence, ..standing.reference };
+        self.replace(&reference, standing.etag).await.map(drop)
+    }
+
     async fn replace(&self, reference: &Ref, seen: Option<ETag>) -> Result<bool, SyncError> {
         let key = keys::reference(self.repository, self.reference);
         let condition = seen.map_or(Condition::Absent, Condition::Matches);

@@ -1,6 +1,6 @@
 //! `updraft-agent sync`: a commit in git becomes the tree and the environments that everything runs with.
 //!
-//! One [`round`] after the other: poll git, export the commit, build its environments for each live base, prove
+//! One round after the other: poll git, export the commit, build its environments for each live base, prove
 //! them, publish, flip. Whatever fails, nothing flips: a commit that is wrong is *refused* once and told; a
 //! dependency that is away is *trouble*, asked again with growing waits.
 //!
@@ -51,7 +51,7 @@ pub async fn run(settings: SyncSettings, stop: CancellationToken) -> Result<(), 
     let once = settings.once;
     let mut sync = Follower::open(settings)?;
     loop {
-        let Some(result) = stop.run_until_cancelled(sync.round()).await else { return Ok(()) };
+        let Some(result) = stop.run_until_cancelled(Box::pin(sync.round())).await else { return Ok(()) };
         let wait = match result {
             Ok(()) => {
                 sync.status.clear_trouble();

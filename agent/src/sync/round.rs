@@ -44,6 +44,8 @@ pub(super) struct Follower {
     own_bases: Option<(Instant, Vec<LiveBase>)>,
     /// Commit after which everything was settled, and when.
     settled: Option<(CommitId, Instant)>,
+    /// Candidate seen beside a current publication of git's commit.
+    stale: Option<PublicationId>,
     pub(super) status: Status,
 }
 
@@ -90,6 +92,7 @@ impl Follower {
             store: None,
             own_bases: None,
             settled: None,
+            stale: None,
             status,
         })
     }
@@ -116,6 +119,7 @@ impl Follower {
             publication.as_ref().is_some_and(|publication| serves(publication, id.as_str(), &ids))
         };
         if served(&standing.current) {
+            self.withdraw_stale(flip, &standing).await?;
             self.announce_current(&standing).await;
         } else if let (true, Some(candidate)) = (served(&standing.candidate), &standing.reference.candidate) {
             // A run ended between candidate and current: it was proved before it was written.
@@ -169,6 +173,18 @@ impl Follower {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A candidate beside a current publication of the commit that git is at was left by a run that ended before
+    /// git went back. Seen at two looks in a row it is not another sync's work of this moment.
+    async fn withdraw_stale(&mut self, flip: Flip<'_>, standing: &Standing) -> Result<(), SyncError> {
+        let candidate = standing.reference.candidate.clone();
+        if let Some(id) = candidate.as_ref().filter(|_| candidate == self.stale) {
+            tracing::info!(publication = %id, "a candidate that was left is taken back");
+            flip.withdraw(id).await?;
+        }
+        self.stale = candidate;
         Ok(())
     }
 
@@ -258,7 +274,8 @@ impl Follower {
             }
             self.own_bases = Some((Instant::now(), own));
         }
-        let (live, elsewhere) = bases::live(objects).await?;
+        let own = self.own_bases.as_ref().map_or(&[][..], |(_, own)| own);
+        let (live, elsewhere) = bases::live(objects, own).await?;
         if !elsewhere.is_empty() {
             tracing::warn!(bases = ?elsewhere, "live bases whose interpreter is not on this machine are not built for");
         }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::world::{World, is_published, reason};
 
+/// As people write it; on Airflow 3.3 it cannot work.
+const REQUIREMENTS: &str = "apache-airflow-providers-google==10.1.0\npandas>=2.0.0\nscikit-learn==1.3.0\n";
+
 const DAG: &str = "from airflow.sdk import DAG, task\nwith DAG('ok', schedule=None):\n    @task\n    def t(): pass\n    t()\n";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +43,34 @@ async fn a_dag_file_that_does_not_parse_in_the_new_environment_refuses_it() {
             };
             assert!(time(&after, "dags/a.py") > time(&before, "dags/a.py"));
             assert_eq!(time(&after, "requirements.txt"), time(&before, "requirements.txt"));
+        })
+        .await;
+}
+
+/// Needs the real index, minutes and some hundred megabytes: only where `UPDRAFT_TEST_INDEX` is set.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refusal_brings_a_proposal_that_works() {
+    let venv = std::env::var_os("UPDRAFT_TEST_AIRFLOW").map(PathBuf::from);
+    let (Some(venv), Some(_)) = (venv, std::env::var_os("UPDRAFT_TEST_INDEX")) else {
+        println!("skipped: UPDRAFT_TEST_AIRFLOW and UPDRAFT_TEST_INDEX are not both set");
+        return;
+    };
+    let Some(world) = World::over(tempfile::tempdir().unwrap(), venv.join("bin/python")) else { return };
+    let world = world.with_index();
+    let dag = format!("import pandas\nimport sklearn\n{DAG}");
+    let first = world.push(&[("dags/model.py", &dag), ("requirements.txt", REQUIREMENTS)]);
+    world
+        .following(async {
+            let refused = world.outcome(&first).await;
+            println!("{} ms\n{}", refused.took_ms, reason(&refused));
+            assert!(world.current().await.is_none());
+            let (_, proposed) = reason(&refused).split_once("Proposed requirements.txt:\n").unwrap();
+            let lines = proposed.lines().map_while(|line| line.strip_prefix("  "));
+            let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+            let second = world.push(&[("requirements.txt", &text)]);
+            let outcome = world.outcome(&second).await;
+            println!("{outcome:#?}");
+            assert!(is_published(&outcome));
         })
         .await;
 }

@@ -102,14 +102,10 @@ async fn two_syncs_make_one_sequence() {
     let work = world.following(async {
         for round in 0..3 {
             let commit = world.push(&[("dags/a.py", &format!("{round}\n"))]);
-            testkit::wait_for_async(
-                std::time::Duration::from_secs(60),
-                "the commit is current",
-                async || {
-                    let current = world.current().await.map(|(_, publication)| publication.commit);
-                    if current.as_deref() == Some(&*commit) { Ok(()) } else { Err(format!("{current:?}")) }
-                },
-            )
+            testkit::wait_for_async(std::time::Duration::from_mins(1), "the commit is current", async || {
+                let current = world.current().await.map(|(_, publication)| publication.commit);
+                if current.as_deref() == Some(&*commit) { Ok(()) } else { Err(format!("{current:?}")) }
+            })
             .await;
         }
         stop.cancel();

@@ -98,16 +98,13 @@ impl Probe<'_> {
         let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
         let waited = tokio::time::timeout(self.limit, child.wait()).await;
         drop(group);
-        match waited {
-            Ok(status) => {
-                status.map_err(|source| VerifyError::Start { python: self.root.join("bin/python"), source })
-            }
-            Err(_) => {
-                // Reaped here, so that no zombie is left; it was ended with its group.
-                drop(child.wait().await);
-                Err(VerifyError::TimedOut { root: self.root.to_owned(), limit_s: self.limit.as_secs() })
-            }
+        if let Ok(status) = waited {
+            return status
+                .map_err(|source| VerifyError::Start { python: self.root.join("bin/python"), source });
         }
+        // Reaped here, so that no zombie is left; it was ended with its group.
+        drop(child.wait().await);
+        Err(VerifyError::TimedOut { root: self.root.to_owned(), limit_s: self.limit.as_secs() })
     }
 }
 
@@ -118,7 +115,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // No such group is the usual answer: everything ended by itself.
-            drop(kill_process_group(group, Signal::KILL));
+            kill_process_group(group, Signal::KILL).ok();
         }
     }
 }

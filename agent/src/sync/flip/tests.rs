@@ -88,8 +88,8 @@ async fn killed(place: impl AsyncFn() -> Place) {
     for kill in [Step::Publication, Step::Candidate, Step::Current] {
         let Place { store, .. } = &place().await;
         all(flip(store, &repository, &go_on), &proved('a'), 100).await.unwrap();
-        let killer = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let killed = all(flip(store, &repository, &killer), &proved('b'), 200).await;
+        let end = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let killed = all(flip(store, &repository, &end), &proved('b'), 200).await;
         assert!(matches!(killed, Err(SyncError::Stopped)), "{kill:?}");
         let next = flip(store, &repository, &go_on);
         all(next, &proved('b'), 300).await.unwrap();
@@ -102,8 +102,8 @@ async fn a_run_that_ended_is_overtaken_by_a_newer_commit() {
     let repository = "main".parse().unwrap();
     for kill in [Step::Publication, Step::Candidate] {
         let Place { store, .. } = &folder().await;
-        let killer = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        assert!(all(flip(store, &repository, &killer), &proved('a'), 100).await.is_err());
+        let end = |step| if step == kill { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        assert!(all(flip(store, &repository, &end), &proved('a'), 100).await.is_err());
         let next = flip(store, &repository, &go_on);
         let id = all(next, &proved('b'), 200).await.unwrap();
         let standing = next.read().await.unwrap();
@@ -138,7 +138,7 @@ async fn one_publication(place: impl AsyncFn() -> Place) {
 }
 
 #[tokio::test]
-async fn of_two_syncs_with_two_commits_sequences_never_repeat_among_what_was_current() {
+async fn of_many_syncs_with_many_commits_no_candidate_is_left() {
     let repository: RepositoryName = "main".parse().unwrap();
     let Place { store, .. } = &folder().await;
     let settled = AtomicU32::new(0);
@@ -146,10 +146,10 @@ async fn of_two_syncs_with_two_commits_sequences_never_repeat_among_what_was_cur
         let (repository, settled) = (&repository, &settled);
         async move {
             let flip = flip(store, repository, &go_on);
-            if let Proposed::Candidate(id, _) = flip.propose(&proved(commit), 100).await.unwrap() {
-                if let Settled::Current(_) = flip.settle(&id).await.unwrap() {
-                    settled.fetch_add(1, Ordering::Relaxed);
-                }
+            if let Proposed::Candidate(id, _) = flip.propose(&proved(commit), 100).await.unwrap()
+                && let Settled::Current(_) = flip.settle(&id).await.unwrap()
+            {
+                settled.fetch_add(1, Ordering::Relaxed);
             }
         }
     });
@@ -158,4 +158,18 @@ async fn of_two_syncs_with_two_commits_sequences_never_repeat_among_what_was_cur
     assert!(settled.load(Ordering::Relaxed) >= 1);
     assert_eq!(standing.reference.candidate, None);
     assert!(standing.current.is_some());
+}
+
+#[tokio::test]
+async fn a_candidate_that_nobody_wants_any_more_is_taken_back() {
+    let repository: RepositoryName = "main".parse().unwrap();
+    let Place { store, .. } = &folder().await;
+    let flip = flip(store, &repository, &go_on);
+    let current = all(flip, &proved('a'), 100).await.unwrap();
+    let Proposed::Candidate(left, _) = flip.propose(&proved('b'), 200).await.unwrap() else { panic!() };
+    flip.withdraw(&current).await.unwrap();
+    assert_eq!(flip.read().await.unwrap().reference.candidate, Some(left.clone()));
+    flip.withdraw(&left).await.unwrap();
+    let reference = flip.read().await.unwrap().reference;
+    assert_eq!((reference.current, reference.candidate, reference.sequence), (Some(current), None, 4));
 }
