@@ -15,7 +15,7 @@ need postgres postgresql
 need git git
 
 python=""
-for candidate in ${UPDRAFT_PYTHON:-} python3.11 python3; do
+for candidate in ${UPDRAFT_LOCAL_PYTHON:-} python3.11 python3; do
     if command -v "$candidate" >/dev/null 2>&1 &&
         [ "$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = 3.11 ]; then
         python=$candidate

@@ -37,7 +37,12 @@ class SwitchTest(unittest.TestCase):
         cls.base, cls.volume = Path(folder.name, "base"), Path(folder.name, "volume")
         (cls.volume / "envs").mkdir(parents=True)
         venv.create(cls.base, symlinks=True)
-        host = {"host/__init__.py": "", "host/inner/__init__.py": "", "host/plugins/mine.py": "", "host/lone/__init__.py": ""}
+        host = {
+            "host/__init__.py": "",
+            "host/inner/__init__.py": "",
+            "host/plugins/mine.py": "",
+            "host/lone/__init__.py": "",
+        }
         for part in (
             distribution("host", "1.0", host),
             distribution("settled", "1.0", {"settled.py": "V = 1\n", "settled.pth": "import settled\n"}),
@@ -104,7 +109,11 @@ print(json.dumps({"path": sys.path, "prefix": [sys.prefix, sys.exec_prefix], "ex
         self.assertEqual(got, "/opt/plugins")
 
     def test_only_extended_packages_change_and_see_the_layer(self) -> None:
-        layer = distribution("host-extra", "1.0", {"host/inner/added.py": "X = 1\n", "host/data.txt": "layer", "host/plugins/more.py": ""})
+        layer = distribution(
+            "host-extra",
+            "1.0",
+            {"host/inner/added.py": "X = 1\n", "host/data.txt": "layer", "host/plugins/more.py": ""},
+        )
         got = self.run_in_base(
             self.env(layer),
             """
@@ -115,7 +124,9 @@ import host.inner.added, host.plugins.more
 print(json.dumps({"n": packages, "lone": lone == host.lone.__path__, "data": importlib.resources.files(host).joinpath("data.txt").read_text(),
   "spec": host.__spec__.submodule_search_locations == host.__path__, "path": host.__path__}))""",
         )
-        self.assertEqual(got["n"], 2, "host and host.inner; host.plugins is a namespace and follows, host.lone is the base's own")
+        self.assertEqual(
+            got["n"], 2, "host and host.inner; host.plugins is a namespace and follows, host.lone is the base's own"
+        )
         self.assertTrue(got["lone"])
         self.assertTrue(got["spec"])
         self.assertEqual(got["data"], "layer")

@@ -76,7 +76,8 @@ async fn build(state: &State, python: &str) -> Result<String, Failure> {
 async fn fetch(state: &State, python: &str, env_id: &str) -> Result<PathBuf, Failure> {
     let to = state.path("base").display().to_string();
     let args = [
-        "fetch", env_id, "--to", &to, "--base", "none", "--python", python, "--store", STORE, "--format", "json",
+        "fetch", env_id, "--to", &to, "--base", "none", "--python", python, "--store", STORE, "--format",
+        "json",
     ];
     let output = depcache(state, "base-fetch", &args)?.output(state).await?;
     let fetched: Fetched = serde_json::from_str(&output)

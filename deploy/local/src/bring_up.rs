@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::Failure;
 use crate::descent;
+use crate::failure::Failure;
 use crate::ledger::Entry;
 use crate::process;
 use crate::progress::Progress;
@@ -24,7 +24,11 @@ const REAP: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs `work`; when it fails or Ctrl-C comes, ends what was started.
-pub(crate) async fn guarded<T, F>(state: &State, progress: &Progress, work: impl FnOnce() -> F) -> Result<T, Failure>
+pub(crate) async fn guarded<T, F>(
+    state: &State,
+    progress: &Progress,
+    work: impl FnOnce() -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -68,9 +72,7 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
 
 /// Forgets what belongs to the last repository; layers, environments and caches stay.
 fn fresh(state: &State) -> Result<(), Failure> {
-    let gone = [
-        "logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "s3/airflow-logs",
-    ];
+    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "s3/airflow-logs"];
     for path in gone.map(|name| state.path(name)) {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(Failure::file("remove", &path))?;
@@ -123,7 +125,9 @@ pub(crate) async fn down(state: &State, progress: &Progress) -> Result<(), Failu
         if rest.is_empty() || started.elapsed() > REAP {
             break;
         }
-        rest.iter().for_each(|entry| process::signal(entry, Signal::SIGKILL));
+        for entry in &rest {
+            process::signal(entry, Signal::SIGKILL);
+        }
         tokio::time::sleep(LOOK).await;
     }
     state.ledger().clear()?;

@@ -23,7 +23,9 @@ pub(crate) fn family(state_dir: &Path, started: &[Entry]) -> Vec<Member> {
     let wanted = format!("{MARKER}={}", state_dir.display());
     let (mut parents, mut marked) = (BTreeMap::new(), BTreeSet::new());
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Some(parent) = parent(pid) else { continue };
         parents.insert(pid, parent);
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
@@ -31,7 +33,8 @@ pub(crate) fn family(state_dir: &Path, started: &[Entry]) -> Vec<Member> {
             marked.insert(pid);
         }
     }
-    let mut roots: BTreeSet<u32> = started.iter().filter(|entry| entry.is_running()).map(|entry| entry.pid).collect();
+    let mut roots: BTreeSet<u32> =
+        started.iter().filter(|entry| entry.is_running()).map(|entry| entry.pid).collect();
     roots.extend(&marked);
     let me = std::process::id();
     members(&parents, &roots)

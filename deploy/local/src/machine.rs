@@ -12,8 +12,18 @@ const INSTALL: &str = include_str!("../install.sh");
 
 /// Variables that reach the programs as they are: home, language, proxies and certificates, package index settings.
 const PASSED: [&str; 12] = [
-    "HOME", "LANG", "LC_ALL", "TMPDIR", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_PROXY", "HTTP_PROXY",
-    "HTTPS_PROXY", "ALL_PROXY", "UPDRAFT_INDEX_URL",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "NETRC",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "UPDRAFT_INDEX_URL",
 ];
 const PASSED_PREFIXES: [&str; 2] = ["UV_", "PIP_"];
 
@@ -52,7 +62,7 @@ pub(crate) async fn install() -> Result<(), Failure> {
 
 /// Python 3.11: scikit-learn 1.3.0, which the demo pins, has no wheels for newer ones.
 pub(crate) async fn python(state: &State) -> Result<String, Failure> {
-    let named = std::env::var("UPDRAFT_PYTHON").ok();
+    let named = std::env::var("UPDRAFT_LOCAL_PYTHON").ok();
     let mut candidates: Vec<&str> = named.as_deref().into_iter().collect();
     candidates.extend(["python3.11", "python3"]);
     for candidate in candidates {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::machine;
 use crate::process::Program;
 use crate::repository;
-use crate::services::STORE;
+use crate::services::{AIRFLOW_LOGS, STORE};
 use crate::state::State;
 
 /// Seconds without a task after which a worker is drained: long enough to see one worker serve two environments,
@@ -24,7 +24,10 @@ pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     Program::new("sync", &agent, &["sync"], sync_environment(state, base)).start(state)?;
     for component in ["dag-processor", "triggerer"] {
         let mut env = env.clone();
-        env.insert("UPDRAFT_SOCKET".to_owned(), state.path(&format!("{component}.sock")).display().to_string());
+        env.insert(
+            "UPDRAFT_SOCKET".to_owned(),
+            state.path(&format!("{component}.sock")).display().to_string(),
+        );
         let args = ["run", &repository, "--", "airflow", component];
         Program::new(component, &agent, &args, env).start(state)?;
     }
@@ -44,11 +47,14 @@ fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
         [
             ("UPDRAFT_STORE", STORE.to_owned()),
             ("UPDRAFT_VOLUME", path("volume")),
-            ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
-            ("UPDRAFT_BASE", base.join("bin/python").display().to_string()),
+            ("UPDRAFT_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_BROKER_URL", state.redis_url()),
             ("UPDRAFT_RELEASE", "local".to_owned()),
+            ("UPDRAFT_POLL_INTERVAL_MS", "500".to_owned()),
             ("UPDRAFT_CACHE_DIR", path("cache")),
+            // Task logs are shipped from Airflow's folder to where Airflow looks for them.
+            ("UPDRAFT_BASE_LOG_FOLDER", path("airflow/logs")),
+            ("UPDRAFT_REMOTE_LOG_FOLDER", AIRFLOW_LOGS.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
@@ -61,8 +67,9 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
     env.extend(
         [
             ("UPDRAFT_GIT_URL", repository::bare(state).display().to_string()),
-            ("UPDRAFT_GIT_BRANCH", repository::BRANCH.to_owned()),
-            ("UPDRAFT_POLL_MS", "500".to_owned()),
+            ("UPDRAFT_GIT_REF", repository::BRANCH.to_owned()),
+            ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
+            ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_STATE_DIR", state.path("sync").display().to_string()),
             ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
@@ -76,17 +83,34 @@ fn pools_file(state: &State, agent: &Path) -> String {
     let pool = |name: &str, queue: &str, slots: u32, max: u32| {
         let command: Vec<String> = [
             &agent.display().to_string(),
-            "worker", "--pool", "{pool}", "--repository", REPOSITORY, "--socket", "{socket}", "--",
-            "airflow", "celery", "worker", "-q", "{queues}", "-c", "{slots}", "-H", "{worker}@%h",
+            "worker",
+            "--pool",
+            "{pool}",
+            "--repository",
+            REPOSITORY,
+            "--socket",
+            "{socket}",
+            "--",
+            "airflow",
+            "celery",
+            "worker",
+            "-q",
+            "{queues}",
+            "-c",
+            "{slots}",
+            "-H",
+            "{worker}@%h",
             // Mingle and gossip cost a second at start and tell workers of each other, which nobody reads. Logs are
             // shipped, so no log server is needed, whose port a second worker could not have.
-            "--without-mingle", "--without-gossip", "--skip-serve-logs",
+            "--without-mingle",
+            "--without-gossip",
+            "--skip-serve-logs",
         ]
         .iter()
         .map(|word| serde_json::Value::from(*word).to_string())
         .collect();
         format!(
-            "[pools.{name}]\nqueues = ["{queue}"]\nslots_per_worker = {slots}\nmin = 0\nmax = {max}\nidle_s = {IDLE_S}\n\
+            "[pools.{name}]\nqueues = ['{queue}']\nslots_per_worker = {slots}\nmin = 0\nmax = {max}\nidle_s = {IDLE_S}\n\
              drain_timeout_s = 3600\ncommand = [{}]\n",
             command.join(", ")
         )

@@ -74,7 +74,15 @@ pub(crate) async fn push(state: &State, message: &str) -> Result<String, Failure
 }
 
 async fn git(state: &State, args: &[&str]) -> Result<String, Failure> {
-    let mut all = vec!["git", "-c", "user.name=Demo", "-c", "user.email=demo@example.invalid", "-c", "commit.gpgsign=false"];
+    let mut all = vec![
+        "git",
+        "-c",
+        "user.name=Demo",
+        "-c",
+        "user.email=demo@example.invalid",
+        "-c",
+        "commit.gpgsign=false",
+    ];
     all.extend(args);
     let mut env = machine::environment();
     // The user's own git settings (hooks, signing, templates) are not part of the demo.

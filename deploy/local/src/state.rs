@@ -71,9 +71,7 @@ impl State {
                 settings
             }
         };
-        let base = base
-            .map(|path| path.canonicalize().map_err(Failure::file("find", path)))
-            .transpose()?;
+        let base = base.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
         Ok(Self { dir, base, settings })
     }
 
@@ -134,11 +132,17 @@ fn free_ports() -> Result<Ports, Failure> {
         .map(|listener| listener.local_addr().map(|address| address.port()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::file("find free ports for", "127.0.0.1"))?;
-    Ok(Ports { redis: ports[0], postgres: ports[1], s3: ports[2], airflow: ports[3], triggerer_logs: ports[4] })
+    Ok(Ports {
+        redis: ports[0],
+        postgres: ports[1],
+        s3: ports[2],
+        airflow: ports[3],
+        triggerer_logs: ports[4],
+    })
 }
 
 fn secrets() -> Result<Secrets, Failure> {
-    let secret = || {
+    let secret = || -> Result<String, Failure> {
         let mut bytes = [0; SECRET_BYTES];
         fs::File::open("/dev/urandom")
             .and_then(|mut source| std::io::Read::read_exact(&mut source, &mut bytes))

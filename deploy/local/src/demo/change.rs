@@ -14,13 +14,13 @@ use crate::progress::Progress;
 use crate::repository::{self, MODEL, REQUIREMENTS};
 
 /// A commit with the same requirements: fetched, checked, flipped.
-const CODE: Duration = Duration::from_secs(180);
+const CODE: Duration = Duration::from_mins(3);
 /// A build of one other package.
-const ENVIRONMENT: Duration = Duration::from_secs(600);
+const ENVIRONMENT: Duration = Duration::from_mins(10);
 /// Until the pinned run's first task runs.
-const STARTED: Duration = Duration::from_secs(120);
+const STARTED: Duration = Duration::from_mins(2);
 /// Two minutes of work, and the task after it.
-const LONG_RUN: Duration = Duration::from_secs(420);
+const LONG_RUN: Duration = Duration::from_mins(7);
 const PINNED: &str = "demo-pinned";
 /// Another pandas than the newest that goes with the other requirements.
 const OTHER_PANDAS: &str = "2.2.3";
@@ -78,7 +78,12 @@ pub(super) async fn environment(
     let new = watch.model("demo-new-pandas").await?;
     verdict.add(
         "the next run gets the new environment",
-        format!("pandas {}, {} after the push, old task {}", field(&new, "pandas"), seconds(seen), if running { "still running" } else { "over" }),
+        format!(
+            "pandas {}, {} after the push, old task {}",
+            field(&new, "pandas"),
+            seconds(seen),
+            if running { "still running" } else { "over" }
+        ),
         field(&new, "pandas") == OTHER_PANDAS && running,
     );
     step.note("waiting for the pinned run");
@@ -102,7 +107,8 @@ pub(super) async fn environment(
 /// The same file with another pandas.
 fn repin(requirements: &str) -> String {
     let pin = |line: &str| {
-        let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+        let name: String =
+            line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
         if name == "pandas" { format!("pandas=={OTHER_PANDAS}") } else { line.to_owned() }
     };
     requirements.lines().map(pin).map(|line| line + "\n").collect()

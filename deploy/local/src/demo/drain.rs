@@ -11,11 +11,15 @@ use crate::process::until;
 use crate::progress::Progress;
 
 /// The rest of the first two-minute run.
-const LAST_RUN: Duration = Duration::from_secs(300);
+const LAST_RUN: Duration = Duration::from_mins(5);
 /// Idle time, drain, the worker's own end.
-const TO_ZERO: Duration = Duration::from_secs(180);
+const TO_ZERO: Duration = Duration::from_mins(3);
 
-pub(super) async fn to_zero(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -> Result<(), Failure> {
+pub(super) async fn to_zero(
+    watch: &Watch<'_>,
+    progress: &Progress,
+    verdict: &mut Verdict,
+) -> Result<(), Failure> {
     let step = progress.step("drain to zero");
     watch.finished("two_minutes", LONG_RUN, LAST_RUN).await?;
     let started = Instant::now();
@@ -27,7 +31,11 @@ pub(super) async fn to_zero(watch: &Watch<'_>, progress: &Progress, verdict: &mu
         }
     })
     .await?;
-    verdict.add("workers are drained to zero", format!("{} after the last task", seconds(started.elapsed())), true);
+    verdict.add(
+        "workers are drained to zero",
+        format!("{} after the last task", seconds(started.elapsed())),
+        true,
+    );
     let (mut tasks, mut bad) = (0, Vec::new());
     for dag_id in DAGS {
         for run in watch.airflow.runs(dag_id).await? {

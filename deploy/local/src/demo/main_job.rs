@@ -12,16 +12,20 @@ use crate::process::until;
 use crate::progress::Progress;
 
 /// A worker from nothing, on a loaded machine.
-const FIRST_TASK: Duration = Duration::from_secs(120);
+const FIRST_TASK: Duration = Duration::from_mins(2);
 /// A line of a running task, shipped and shown.
-const LIVE: Duration = Duration::from_secs(60);
+const LIVE: Duration = Duration::from_mins(1);
 /// Forty short tasks: a slot is held five seconds by each (Airflow's own wait).
-const FAN_OUT: Duration = Duration::from_secs(300);
+const FAN_OUT: Duration = Duration::from_mins(5);
 /// Run of the two-minute DAG that the first part looks at.
 pub(super) const LONG_RUN: &str = "demo-live";
 const TASKS: usize = 42;
 
-pub(super) async fn run(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -> Result<(), Failure> {
+pub(super) async fn run(
+    watch: &Watch<'_>,
+    progress: &Progress,
+    verdict: &mut Verdict,
+) -> Result<(), Failure> {
     let workers = watch.workers().await?;
     let step = progress.step("42 tasks with zero workers");
     let started = Instant::now();
@@ -33,10 +37,16 @@ pub(super) async fn run(watch: &Watch<'_>, progress: &Progress, verdict: &mut Ve
         if seen >= TASKS { Ok(seen) } else { Err(seen.to_string()) }
     })
     .await?;
-    verdict.add("42 tasks are queued while there is no worker", format!("{queued} tasks, {workers} workers at the trigger"), workers == 0);
+    verdict.add(
+        "42 tasks are queued while there is no worker",
+        format!("{queued} tasks, {workers} workers at the trigger"),
+        workers == 0,
+    );
     until("a task runs", FIRST_TASK, || async {
-        for (dag_id, run_id) in [("two_minutes", LONG_RUN), ("model", "demo-fit"), ("fan_out", "demo-forty")] {
-            let tasks = watch.airflow.task_instances(dag_id, run_id).await.map_err(|error| error.to_string())?;
+        for (dag_id, run_id) in [("two_minutes", LONG_RUN), ("model", "demo-fit"), ("fan_out", "demo-forty")]
+        {
+            let tasks =
+                watch.airflow.task_instances(dag_id, run_id).await.map_err(|error| error.to_string())?;
             if tasks.iter().any(|task| task.start_date.is_some()) {
                 return Ok(());
             }
@@ -44,7 +54,11 @@ pub(super) async fn run(watch: &Watch<'_>, progress: &Progress, verdict: &mut Ve
         Err("none has started".to_owned())
     })
     .await?;
-    verdict.add("workers scale up from zero by themselves", format!("first task ran {} after the trigger", seconds(started.elapsed())), true);
+    verdict.add(
+        "workers scale up from zero by themselves",
+        format!("first task ran {} after the trigger", seconds(started.elapsed())),
+        true,
+    );
     step.done(&format!("{} workers", watch.workers().await?));
     live(watch, progress, verdict).await?;
     let step = progress.step("results");
@@ -61,7 +75,9 @@ pub(super) async fn run(watch: &Watch<'_>, progress: &Progress, verdict: &mut Ve
     verdict.add(
         "forty mapped tasks on a second queue succeed",
         format!("{good} of {} in {}", items.len(), seconds(started.elapsed())),
-        run.state == "success" && good == 40 && items.iter().all(|task| task.queue.as_deref() == Some("short")),
+        run.state == "success"
+            && good == 40
+            && items.iter().all(|task| task.queue.as_deref() == Some("short")),
     );
     step.done("");
     Ok(())
@@ -81,7 +97,11 @@ async fn tasks(watch: &Watch<'_>) -> Result<usize, Failure> {
 async fn live(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -> Result<(), Failure> {
     let step = progress.step("logs live");
     let lines = until("a running task's lines are shown", LIVE, || async {
-        let log = watch.airflow.log("two_minutes", LONG_RUN, "work", -1, 1).await.map_err(|error| error.to_string())?;
+        let log = watch
+            .airflow
+            .log("two_minutes", LONG_RUN, "work", -1, 1)
+            .await
+            .map_err(|error| error.to_string())?;
         let lines = log.containing("tick ").count();
         if lines >= 3 { Ok(lines) } else { Err(format!("{lines} lines")) }
     })

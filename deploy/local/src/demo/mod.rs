@@ -43,7 +43,11 @@ async fn script(state: &State, progress: &Progress) -> Result<Verdict, Failure> 
             return Err(failure);
         }
         failure.tell(progress);
-        verdict.add("the demo runs to its end", failure.to_string().lines().next().unwrap_or_default(), false);
+        verdict.add(
+            "the demo runs to its end",
+            failure.to_string().lines().next().unwrap_or_default(),
+            false,
+        );
     }
     Ok(verdict)
 }

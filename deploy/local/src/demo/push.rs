@@ -15,9 +15,9 @@ use crate::progress::Progress;
 use crate::repository::{self, REQUIREMENTS};
 
 /// A refusal needs resolutions of several candidates and a build that is verified, from a cold index cache.
-const REFUSAL: Duration = Duration::from_secs(600);
+const REFUSAL: Duration = Duration::from_mins(10);
 /// A publication needs downloads, layers, an import check and the parse of every DAG file.
-const PUBLICATION: Duration = Duration::from_secs(600);
+const PUBLICATION: Duration = Duration::from_mins(10);
 
 /// Pushes the files as people write them; answers the proposed requirements.txt.
 pub(super) async fn refused(
@@ -43,14 +43,23 @@ pub(super) async fn refused(
     let proposal = refusal.proposal.unwrap_or_default();
     verdict.add(
         "a push that cannot work is refused in words, with a proposed file",
-        format!("{} lines of reason, {} of proposal, {}", refusal.words.lines().count(), proposal.lines().count(), seconds(took)),
+        format!(
+            "{} lines of reason, {} of proposal, {}",
+            refusal.words.lines().count(),
+            proposal.lines().count(),
+            seconds(took)
+        ),
         !refusal.words.is_empty() && !proposal.is_empty(),
     );
     let (health, errors) = (watch.airflow.health().await?, watch.airflow.import_errors().await?);
     let current = watch.current().await?;
     verdict.add(
         "Airflow is unharmed: nothing flipped, no import error",
-        format!("{} import errors, {}", errors.len(), current.as_ref().map_or("no publication".to_owned(), ToString::to_string)),
+        format!(
+            "{} import errors, {}",
+            errors.len(),
+            current.as_ref().map_or("no publication".to_owned(), ToString::to_string)
+        ),
         health.metadatabase.is_healthy() && errors.is_empty() && current.is_none(),
     );
     Ok(proposal)

@@ -19,9 +19,9 @@ use crate::state::State;
 /// DAGs of the demo's repository.
 pub(super) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
 /// A short run with a worker to start for it, on a loaded machine.
-const SHORT_RUN: Duration = Duration::from_secs(180);
+const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
-const PARSE: Duration = Duration::from_secs(120);
+const PARSE: Duration = Duration::from_mins(2);
 
 /// Everything that the demo looks at.
 #[derive(Debug)]
@@ -47,7 +47,8 @@ impl<'a> Watch<'a> {
 
     /// The current publication, by the store.
     pub(super) async fn current(&self) -> Result<Option<PublicationId>, Failure> {
-        let name: RepositoryName = REPOSITORY.parse().map_err(|_| Failure::Answer { program: "demo", field: "name" })?;
+        let name: RepositoryName =
+            REPOSITORY.parse().map_err(|_| Failure::Answer { program: "demo", field: "name" })?;
         let key = domain::keys::reference(&name, domain::keys::DEFAULT_REF);
         let Some(object) = self.store.get(&key).await? else { return Ok(None) };
         let reference: Ref = serde_json::from_slice(&object.bytes)
@@ -103,7 +104,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for the end of a run; its state.
-    pub(super) async fn finished(&self, dag_id: &str, run_id: &str, deadline: Duration) -> Result<DagRun, Failure> {
+    pub(super) async fn finished(
+        &self,
+        dag_id: &str,
+        run_id: &str,
+        deadline: Duration,
+    ) -> Result<DagRun, Failure> {
         until(&format!("run {run_id} of {dag_id} ends"), deadline, || async {
             match self.airflow.run(dag_id, run_id).await {
                 Ok(run) if run.is_finished() => Ok(run),

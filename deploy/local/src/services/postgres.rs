@@ -14,7 +14,7 @@ use crate::process::{Program, until_served};
 use crate::state::State;
 
 /// A new cluster starts in a second; a loaded machine takes longer.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// PostgreSQL refuses to run as root; Debian's package brings this user.
 const USER: &str = "postgres";
 /// Where Debian keeps the programs that are not for everybody.
@@ -38,8 +38,22 @@ pub(super) async fn start(state: &State) -> Result<Entry, Failure> {
     run(state, "initdb", &programs, &args, user).run(state).await?;
     let port = format!("port={}", state.ports().postgres);
     let args = [
-        "-D", &data, "-c", &port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
-        "max_connections=200", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+        "-D",
+        &data,
+        "-c",
+        &port,
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "unix_socket_directories=",
+        "-c",
+        "max_connections=200",
+        "-c",
+        "fsync=off",
+        "-c",
+        "synchronous_commit=off",
+        "-c",
+        "full_page_writes=off",
     ];
     run(state, USER, &programs, &args, user).start(state)
 }
