@@ -6,8 +6,10 @@ Plain Python: no Airflow needed.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import unittest
 import venv
@@ -167,6 +169,15 @@ print(json.dumps({"n": packages, "lone": lone == host.lone.__path__, "data": imp
         self.assertRegex(self.refusal(env_id, "import settled"), r"ShadowedModulesError.*settled: settled\.py")
         free = self.env(distribution("host", "2.0", {"host/__init__.py": "V = 2\n"}), shadows=["host"])
         self.assertEqual(self.run_in_base(free, "S.switch(env); import host; print(json.dumps(host.V))"), 2)
+
+    def test_refuses_a_shadow_of_a_library_that_is_only_mapped(self) -> None:
+        some = next(Path(sysconfig.get_path("platstdlib"), "lib-dynload").glob("_json*.so"))
+        library = site_packages(self.base) / "linked.libs" / "libanswer.so"
+        write(site_packages(self.base), distribution("linked", "1.0", {"linked.libs/libanswer.so": "", "linked.py": ""}))
+        shutil.copy(some, library)
+        env_id = self.env(distribution("linked", "2.0", {"linked.py": ""}), shadows=["linked"])
+        told = self.refusal(env_id, f"import ctypes; ctypes.CDLL({str(library)!r})")
+        self.assertRegex(told, r"ShadowedModulesError.*linked: linked\.libs/libanswer\.so")
 
     def test_refuses_a_folder_that_is_no_environment(self) -> None:
         (self.volume / "envs" / "half").mkdir(exist_ok=True)
