@@ -1,1 +1,3 @@
-//! Placeholder while the crate is being built.
+//! The agent: keeps Airflow's workers, their code and their environments.
+
+pub mod sync;

@@ -1,0 +1,11 @@
+//! Child processes: started in a process group of their own, followed by descent, reaped also when orphaned.
+
+mod output;
+mod program;
+mod reaper;
+mod table;
+
+pub use output::{Line, OUTPUT_LINES, pass_through};
+pub use program::{Program, SpawnError, Started};
+pub use reaper::{Adopted, reap};
+pub use table::{Process, descendants, end_all};

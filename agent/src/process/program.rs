@@ -1,0 +1,79 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+/// A command that can be started again and again.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The program (a path, or a name on `PATH`) and its arguments.
+    pub command: Vec<String>,
+    /// Variables on top of the agent's own; `None` removes one.
+    pub variables: BTreeMap<String, Option<OsString>>,
+}
+
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// There is no program.
+    #[error("the command is empty")]
+    Empty,
+    /// The system refused.
+    #[error("`{program}` cannot be started")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl SpawnError {
+    /// Whether another attempt can succeed: not for a program that is missing or no program.
+    pub fn is_retryable(&self) -> bool {
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
+        match self {
+            Self::Empty => false,
+            Self::Start { source, .. } => !matches!(source.kind(), NotFound | PermissionDenied),
+        }
+    }
+}
+
+/// A started program.
+#[derive(Debug)]
+pub struct Started {
+    /// Its process; stdout and stderr are pipes.
+    pub child: Child,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Program {
+    /// Starts it in a process group of its own, so that a terminal's Ctrl-C reaches the agent only.
+    /// It outlives the agent: an agent that dies must not take running tasks with it.
+    pub fn start(&self) -> Result<Started, SpawnError> {
+        let (program, arguments) = self.command.split_first().ok_or(SpawnError::Empty)?;
+        let mut command = Command::new(self.resolved(program));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        for (name, value) in &self.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let child = command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })?;
+        let pid = child.id().unwrap_or_default();
+        Ok(Started { child, pid })
+    }
+
+    /// A bare name is looked up on the child's `PATH`, not on the agent's.
+    fn resolved(&self, program: &str) -> PathBuf {
+        let path = self.variables.get("PATH").cloned().flatten();
+        let on_path = path.filter(|_| !program.contains('/')).and_then(|path| {
+            std::env::split_paths(&path).map(|dir| dir.join(program)).find(|candidate| candidate.is_file())
+        });
+        on_path.unwrap_or_else(|| PathBuf::from(program))
+    }
+}

@@ -1,0 +1,100 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A process below this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// It has ended and waits for its parent.
+    pub zombie: bool,
+    /// Its title: the command line with blanks between the words.
+    pub title: String,
+}
+
+/// Processes below `root`, that one included, without those of the process group `own_group`.
+///
+/// By descent and not by group or session: children of a BashOperator have their own. Processes that end
+/// meanwhile are left out.
+pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
+    let mut children: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(process) = read(pid) else { continue };
+        if pid == root && process.group != own_group {
+            found.push(process.clone());
+        }
+        children.entry(process.parent).or_default().push(process);
+    }
+    let (mut next, mut seen) = (vec![root], BTreeSet::from([root]));
+    while let Some(parent) = next.pop() {
+        for process in children.remove(&parent).into_iter().flatten() {
+            if seen.insert(process.pid) {
+                next.push(process.pid);
+                if process.group != own_group {
+                    found.push(process);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn read(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold blanks and parentheses itself.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = command.split(|byte| *byte == 0).filter(|word| !word.is_empty()).collect();
+    let title = words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ");
+    Some(Process { pid, parent, group, zombie: state == "Z", title })
+}
+
+/// Ends the processes that `find` names: SIGTERM, then after `grace` SIGKILL, until none is left.
+/// Answers how many were sent SIGKILL.
+pub async fn end_all(find: impl Fn() -> Vec<u32>, grace: Duration) -> usize {
+    /// Between two looks.
+    const PAUSE: Duration = Duration::from_millis(50);
+    /// Rounds of SIGKILL; a fork between look and signal escapes one round, not many.
+    const ROUNDS: usize = 40;
+    let asked = find();
+    signal(&asked, Signal::SIGTERM);
+    let deadline = tokio::time::Instant::now() + grace;
+    while !find().is_empty() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let mut killed = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let left = find();
+        if left.is_empty() {
+            break;
+        }
+        signal(&left, Signal::SIGKILL);
+        killed.extend(left);
+        tokio::time::sleep(PAUSE).await;
+    }
+    killed.len()
+}
+
+fn signal(pids: &[u32], signal: Signal) {
+    for pid in pids {
+        if let Ok(pid) = i32::try_from(*pid)
+            && pid > 1
+            && let Err(error) = kill(Pid::from_raw(pid), signal)
+        {
+            tracing::debug!(pid, %signal, %error, "the process had ended already");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Settings, resolved once: flag, else `UPDRAFT_…` variable, else configuration file, else default.
+
+mod broker_url;
+mod printed;
+mod resolve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use domain::RepositoryName;
+
+pub use broker_url::BrokerUrl;
+pub use resolve::{Resolved, SettingsError, resolve};
+
+/// Keeps Airflow's workers, their code and their environments.
+#[derive(Debug, Parser)]
+#[command(name = "updraft-agent", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub output: Output,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How the program talks about itself.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// Log lines on stderr: auto (text on a terminal, else json), json or text
+    #[arg(long, global = true, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
+    pub log_format: daemon::logging::Format,
+    /// What is logged, as directives: `info,agent=debug`
+    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
+    pub log: String,
+    /// TOML file with defaults for the flags of this command: `drain_timeout_s = 3600`
+    #[arg(long, global = true, env = "UPDRAFT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings and where each comes from, and end
+    #[arg(long, global = true)]
+    pub print_config: bool,
+}
+
+/// What the agent is for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Supervise a Celery worker: environments ready, drain, restart, logs
+    Worker(Box<WorkerSettings>),
+    /// Run a component inside the current environment of a repository; at a flip start new, end old
+    Run(Box<RunSettings>),
+    /// Ask a worker's agent how it is
+    Status(StatusSettings),
+}
+
+/// Where code and environments come from, and where they go on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct Delivery {
+    /// Object store: s3://bucket/prefix or file:///directory
+    #[arg(long, env = "UPDRAFT_STORE", value_name = "URL")]
+    pub store: Option<String>,
+    /// Folder of trees and environments on this machine
+    #[arg(long, env = "UPDRAFT_VOLUME", default_value = "/updraft", value_name = "DIR")]
+    pub volume: PathBuf,
+    /// Ref that is followed
+    #[arg(long = "ref", env = "UPDRAFT_REF", default_value = domain::keys::DEFAULT_REF, value_name = "NAME")]
+    pub reference: String,
+    /// Milliseconds between two looks at a ref
+    #[arg(long, env = "UPDRAFT_POLL_INTERVAL_MS", default_value_t = 2_000, value_name = "MS")]
+    pub poll_interval_ms: u64,
+    /// Interpreter of the base; the one beside the command, else python3 on PATH
+    #[arg(long, env = "UPDRAFT_PYTHON", value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Airflow's Celery broker on Redis; carries nudges too
+    #[arg(long, env = "UPDRAFT_BROKER_URL", hide_env_values = true, value_name = "URL")]
+    pub broker_url: Option<BrokerUrl>,
+    /// Name of this installation among those that share a Redis
+    #[arg(long, env = "UPDRAFT_RELEASE", default_value = "default", value_name = "NAME")]
+    pub release: String,
+    /// Address of /livez, /readyz and /metrics
+    #[arg(long, env = "UPDRAFT_ADMIN", value_name = "ADDRESS")]
+    pub admin: Option<SocketAddr>,
+}
+
+/// `updraft-agent worker`.
+#[derive(Debug, Clone, Args)]
+pub struct WorkerSettings {
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// Repositories whose environments are kept ready
+    #[arg(long, env = "UPDRAFT_REPOSITORIES", value_delimiter = ',', value_name = "NAME")]
+    pub repository: Vec<RepositoryName>,
+    /// Pool this worker belongs to
+    #[arg(long, env = "UPDRAFT_POOL", default_value = "default", value_name = "NAME")]
+    pub pool: String,
+    /// Local HTTP API over a unix socket
+    #[arg(long, env = "UPDRAFT_SOCKET", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Celery node name, added to the command as `-H`; else the command's own -H, else celery@<host>
+    #[arg(long, env = "UPDRAFT_WORKER_NAME", value_name = "NODE")]
+    pub worker_name: Option<String>,
+    /// Where a drain is remembered over restarts of the agent; default: beside the socket
+    #[arg(long, env = "UPDRAFT_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Seconds from the start of a drain until the worker is ended with its tasks
+    #[arg(long, env = "UPDRAFT_DRAIN_TIMEOUT_S", default_value_t = 86_400, value_name = "S")]
+    pub drain_timeout_s: u64,
+    /// Airflow's [logging] base_log_folder, of which task logs are shipped
+    #[arg(long, env = "UPDRAFT_BASE_LOG_FOLDER", requires = "remote_log_folder", value_name = "DIR")]
+    pub base_log_folder: Option<PathBuf>,
+    /// Airflow's [logging] remote_base_log_folder: s3://bucket/prefix or file:///directory
+    #[arg(long, env = "UPDRAFT_REMOTE_LOG_FOLDER", requires = "base_log_folder", value_name = "URL")]
+    pub remote_log_folder: Option<String>,
+    /// The worker: airflow celery worker …
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `updraft-agent run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunSettings {
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// Repository whose environment the command runs in; without one it runs in the base
+    #[arg(long, env = "UPDRAFT_REPOSITORY", value_name = "NAME")]
+    pub repository: Option<RepositoryName>,
+    /// Environment of the repository
+    #[arg(
+        long,
+        env = "UPDRAFT_ENVIRONMENT",
+        default_value = domain::publication::DEFAULT_ENVIRONMENT,
+        value_name = "NAME"
+    )]
+    pub environment: String,
+    /// Milliseconds for which old and new run side by side at a flip
+    #[arg(long, env = "UPDRAFT_OVERLAP_MS", default_value_t = 3_000, value_name = "MS")]
+    pub overlap_ms: u64,
+    /// Seconds from SIGTERM until the command is ended
+    #[arg(long, env = "UPDRAFT_STOP_TIMEOUT_S", default_value_t = 30, value_name = "S")]
+    pub stop_timeout_s: u64,
+    /// The component: airflow dag-processor, airflow triggerer …
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `updraft-agent status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusSettings {
+    /// The agent's socket
+    #[arg(long, env = "UPDRAFT_SOCKET", value_name = "PATH")]
+    pub socket: PathBuf,
+    /// json or text
+    #[arg(long, default_value = "text", value_parser = ["json", "text"], value_name = "FORMAT")]
+    pub format: String,
+}

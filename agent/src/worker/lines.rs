@@ -1,0 +1,105 @@
+use domain::workload::TaskInstance;
+
+use super::tasks::Task;
+
+/// What a line of the worker's log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The worker consumes its queues.
+    Ready,
+    /// A task begins.
+    Begun(Box<Task>),
+    /// The workload of this task instance id has ended.
+    Ended(String),
+}
+
+/// Reads a line of `airflow celery worker`, in text or JSON format. Lines that say nothing of interest: `None`.
+pub fn read_line(line: &str) -> Option<Seen> {
+    if line.contains("Executing workload") {
+        return begun(line).map(|task| Seen::Begun(Box::new(task)));
+    }
+    if line.contains("Workload finished") {
+        let after = &line[line.find("workload_id")? + "workload_id".len()..];
+        let start = after.find(|c: char| c.is_ascii_hexdigit())?;
+        let id: String = after[start..].chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
+        return (!id.is_empty()).then_some(Seen::Ended(id));
+    }
+    let mut words = line.split_whitespace();
+    let ready = words.any(|word| word.contains('@')) && words.next().is_some_and(|word| word.starts_with("ready."));
+    ready.then_some(Seen::Ready)
+}
+
+/// `log_path='…' ti=TaskInstanceDTO(id=UUID('…'), task_id='…', …)`, as Python prints the workload.
+fn begun(line: &str) -> Option<Task> {
+    let log_path = text(line, "log_path=")?;
+    let ti = &line[line.find("ti=TaskInstanceDTO(")?..];
+    let number = |key: &str| -> Option<i64> {
+        let after = &ti[find_key(ti, key)?..];
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(after.len());
+        after[..end].parse().ok()
+    };
+    let instance = TaskInstance {
+        id: text(ti, "id=UUID(")?,
+        dag_id: text(ti, "dag_id=")?,
+        task_id: text(ti, "task_id=")?,
+        run_id: text(ti, "run_id=")?,
+        try_number: u32::try_from(number("try_number=")?).ok()?,
+        map_index: number("map_index=").unwrap_or(-1),
+        queue: text(ti, "queue="),
+    };
+    Some(Task { instance, log_path })
+}
+
+/// Where the value of `key` begins; a key is not the end of a longer word.
+fn find_key(text: &str, key: &str) -> Option<usize> {
+    let found = text.match_indices(key).find(|(at, _)| {
+        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+    })?;
+    Some(found.0 + key.len())
+}
+
+/// A Python string literal after `key`, also when it stands inside a JSON string.
+fn text(line: &str, key: &str) -> Option<String> {
+    let value = &line[find_key(line, key)?..];
+    let value = value.strip_prefix('\\').unwrap_or(value);
+    let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let end = value[1..].find(quote)?;
+    Some(value[1..=end].trim_end_matches('\\').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGUN: &str = "2026-11-22T06:00:00Z [info] [0c1d] Executing workload in Celery: token='ey' ti=TaskInstanceDTO(id=UUID('0193-aa'), \
+        dag_version_id=UUID('01'), task_id='fit', dag_id='etl', run_id='manual__1', try_number=2, map_index=3, hostname=None, \
+        queue='heavy', pool_slots=1) dag_rel_path=PurePosixPath('a.py') bundle_info=BundleInfo(name='analytics', version='00000001-0123456789ab') \
+        log_path='dag_id=etl/run_id=manual__1/task_id=fit/map_index=3/attempt=2.log' type='ExecuteTask' [celery]";
+
+    #[test]
+    fn a_task_is_read_from_text_and_from_json() {
+        let json = format!("{{\"event\":\"{BEGUN}\"}}");
+        for line in [BEGUN, &json] {
+            let Some(Seen::Begun(task)) = read_line(line) else { panic!("{line}") };
+            assert_eq!(task.log_path, "dag_id=etl/run_id=manual__1/task_id=fit/map_index=3/attempt=2.log");
+            assert_eq!(task.to_string(), "etl.fit run manual__1 map 3 try 2");
+            assert_eq!((task.instance.id.as_str(), task.instance.queue.as_deref()), ("0193-aa", Some("heavy")));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_workload_and_readiness_are_read() {
+        for line in [
+            "x Workload finished duration=1.2 exit_code=0 final_state=success workload_id=0193-ab",
+            r#"{"event":"Workload finished","workload_id":"0193-ab","level":"info"}"#,
+            "x Workload finished exit_code=0 workload_id=UUID('0193-ab')",
+        ] {
+            // The `D` of UUID is a digit too; the id is what follows the quote.
+            let line = line.replace("UUID(", "(");
+            assert_eq!(read_line(&line), Some(Seen::Ended("0193-ab".into())), "{line}");
+        }
+        assert_eq!(read_line("[2026: INFO/MainProcess] w1@vm ready."), Some(Seen::Ready));
+        assert_eq!(read_line("2026 [info     ] celery@vm ready. [celery.apps.worker]"), Some(Seen::Ready));
+        assert_eq!(read_line("we are ready."), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! With a real Airflow as base, where `UPDRAFT_TEST_AIRFLOW` names its venv.
+
+use std::path::PathBuf;
+
+use crate::world::{World, is_published, reason};
+
+const DAG: &str = "from airflow.sdk import DAG, task\nwith DAG('ok', schedule=None):\n    @task\n    def t(): pass\n    t()\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dag_file_that_does_not_parse_in_the_new_environment_refuses_it() {
+    let Some(venv) = std::env::var_os("UPDRAFT_TEST_AIRFLOW").map(PathBuf::from) else {
+        println!("skipped: UPDRAFT_TEST_AIRFLOW names no venv with Airflow");
+        return;
+    };
+    let Some(world) = World::over(tempfile::tempdir().unwrap(), venv.join("bin/python")) else { return };
+    world.wheel("greeting", "1.0", "HELLO = 'one'\n");
+    let dag = format!("import greeting\n{DAG}");
+    let first = world.push(&[("dags/a.py", &dag), ("requirements.txt", "greeting==1.0\n")]);
+    world
+        .following(async {
+            let outcome = world.outcome(&first).await;
+            assert!(is_published(&outcome), "{outcome:?}");
+            let before = world.current().await.unwrap().1;
+
+            let lacking = world.push(&[("dags/b.py", &format!("import missing_here\n{DAG}"))]);
+            insta::assert_snapshot!(reason(&world.outcome(&lacking).await), @r"
+            1 DAG file does not parse in the new environment
+              - dags/b.py: ModuleNotFoundError: No module named 'missing_here'
+                dags/b.py:1: import missing_here
+            ");
+            assert_eq!(world.current().await.unwrap().1, before);
+
+            // A module that is no DAG file: the DAG file gets a new time, so that it is parsed again.
+            std::fs::remove_file(world.path("repository/dags/b.py")).unwrap();
+            let helper = world.push(&[("dags/shared.py", "NUMBER = 1\n")]);
+            assert!(is_published(&world.outcome(&helper).await));
+            let after = world.current().await.unwrap().1;
+            let time = |publication: &domain::Publication, path: &str| {
+                publication.files.iter().find(|file| file.path == path).unwrap().mtime_s
+            };
+            assert!(time(&after, "dags/a.py") > time(&before, "dags/a.py"));
+            assert_eq!(time(&after, "requirements.txt"), time(&before, "requirements.txt"));
+        })
+        .await;
+}

@@ -1,0 +1,90 @@
+//! From what Redis, heartbeats and agents say to the facts that planning takes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use autoscaler_plan::{Demand, ServiceTime};
+use broker::{Broker, Heartbeats, WorkerEventKind, WorkerTable};
+use daemon::CancellationToken;
+use tokio::sync::Notify;
+
+use crate::clock::unix_ms;
+
+/// A look must not take much longer than a tick; the broker's own limits are more patient.
+const FACTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Workers that were not heard of for so long are forgotten.
+const FORGET_AFTER_MS: u64 = 120_000;
+
+/// What all pools know together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    workers: Mutex<WorkerTable>,
+    changed: Notify,
+}
+
+impl Heard {
+    /// Listens until told to stop.
+    pub(crate) async fn listen(self, mut heartbeats: Heartbeats, stop: CancellationToken) {
+        while let Some(event) = stop.run_until_cancelled(heartbeats.next()).await {
+            let now_ms = unix_ms();
+            {
+                let mut workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
+                workers.take(&event, now_ms);
+                workers.forget_older_than(FORGET_AFTER_MS, now_ms);
+            }
+            if event.kind != WorkerEventKind::Heartbeat {
+                self.0.changed.notify_waiters();
+            }
+        }
+    }
+
+    /// Waits until a worker came or went.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Hands what the `nodes` said to the measurement of task times.
+    pub(crate) fn measure<'a>(&self, nodes: impl Iterator<Item = &'a str>, service: &mut ServiceTime) {
+        let workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = Vec::new();
+        for node in nodes {
+            if let Some(seen) = workers.get(node) {
+                service.take(node, seen.active, seen.processed, seen.at_ms);
+            }
+            known.push(node);
+        }
+        service.keep(|name| known.contains(&name));
+    }
+}
+
+/// What waits and runs in `queues`. `None` when the broker does not answer: said once by the caller.
+pub(crate) async fn demand(broker: &Broker, queues: &[String]) -> Result<Demand, ObserveError> {
+    let facts = match tokio::time::timeout(FACTS_TIMEOUT, broker.facts(queues)).await {
+        Ok(facts) => facts.map_err(ObserveError::Broker)?,
+        Err(_) => return Err(ObserveError::Slow),
+    };
+    let mut demand = Demand::default();
+    for queue in facts.queues.into_values() {
+        demand.ready += queue.ready;
+        demand.duplicates += queue.duplicates;
+        demand.expired += queue.expired;
+        demand.unread += queue.unread;
+        demand.in_flight += queue.in_flight;
+        demand.heads.extend(queue.head);
+    }
+    Ok(demand)
+}
+
+/// Why nothing is known about the queues.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ObserveError {
+    /// The broker said so.
+    #[error("the queues cannot be read")]
+    Broker(#[source] broker::Error),
+    /// It says nothing.
+    #[error("the queues were not read within {} s", FACTS_TIMEOUT.as_secs())]
+    Slow,
+}

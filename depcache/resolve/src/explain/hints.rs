@@ -1,0 +1,75 @@
+//! What could be done about a conflict.
+
+use super::facts::{Fact, Leaves};
+use crate::catalogue::Unavailable;
+use crate::provider::Provider;
+
+/// Hints, each once, most telling first.
+pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
+    let mut hints = Vec::new();
+    for fact in &leaves.facts {
+        match fact {
+            Fact::NoVersions { package, range } => {
+                let Some(name) = package.name() else { continue };
+                let Some(listing) = provider.graph.catalogue.known(name) else { continue };
+                if listing.is_unknown {
+                    hints.push(format!("check the spelling of {name}, and whether its index is configured"));
+                }
+                // The highest version that would have fitted is what the user most likely wants.
+                let nearest = listing
+                    .versions
+                    .iter()
+                    .rev()
+                    .filter(|(version, _)| range.contains(*version))
+                    .find_map(|(version, state)| Some((version, state.as_ref().err()?)));
+                if let Some((version, reason)) = nearest {
+                    hints.push(about(provider, &format!("{name} {version}"), reason));
+                }
+            }
+            Fact::Protected { package, .. } => hints.push(format!(
+                "{package} comes with the base image: choose versions that work with it, or change the image"
+            )),
+            Fact::Constraint { entry, .. } => {
+                let origin = &provider.graph.input.expanded.constraints[*entry].origin;
+                hints.push(format!("loosen the constraint in {}:{}", origin.file, origin.line));
+            }
+            _ => {}
+        }
+    }
+    let mut seen = Vec::new();
+    hints.retain(|hint| {
+        let is_new = !seen.contains(hint);
+        seen.push(hint.clone());
+        is_new
+    });
+    hints
+}
+
+fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String {
+    let python = provider.graph.catalogue.target.python();
+    match reason {
+        Unavailable::OnlySdist => {
+            format!(
+                "{release} would have to be built, which is not supported yet: choose a version with wheels"
+            )
+        }
+        Unavailable::NoBinary => {
+            format!("remove --no-binary for {release}: packages are installed from wheels")
+        }
+        Unavailable::Tags => format!("{release} has wheels, but none for Python {python} on this platform"),
+        Unavailable::Python(_) => {
+            format!("{release} does not run on the base's Python {python}: choose another version")
+        }
+        Unavailable::TooNew | Unavailable::NoUploadTime => {
+            format!("{release} exists, but not before the cut-off date (--exclude-newer)")
+        }
+        Unavailable::NoHash => format!("add {release} with its --hash to the requirements"),
+        Unavailable::HashMismatch => {
+            format!(
+                "the files of {release} are not those that the hashes name: compare them before changing hashes"
+            )
+        }
+        Unavailable::Yanked(_) => format!("pin {release} with == if you want it although it was withdrawn"),
+        Unavailable::Prerelease => format!("{release} is a pre-release: allow it with --pre"),
+    }
+}

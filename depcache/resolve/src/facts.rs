@@ -1,0 +1,207 @@
+//! What the resolver asks of the outside: files of a package and metadata of a file.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use uv_normalize::{ExtraName, PackageName};
+use uv_pypi_types::{ResolutionMetadata, VerbatimParsedUrl};
+
+/// A requirement as metadata and users write it.
+pub type Requirement = pep508_rs::Requirement<VerbatimParsedUrl>;
+
+/// Hash algorithms that a requirement may name. Weaker ones are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// `sha256:<hex>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileHash {
+    /// Algorithm.
+    pub algorithm: HashAlgorithm,
+    /// Lower-case hexadecimal digits, as many as the algorithm has.
+    pub hex: String,
+}
+
+/// Text that is not a usable file hash.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not a file hash: expected sha256:, sha384: or sha512: and its hexadecimal digits")]
+pub struct FileHashError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for FileHash {
+    type Err = FileHashError;
+
+    fn from_str(text: &str) -> Result<Self, FileHashError> {
+        let refuse = || FileHashError { text: text.to_owned() };
+        let (name, hex) = text.split_once(':').ok_or_else(refuse)?;
+        let (algorithm, digits) = match name.to_ascii_lowercase().as_str() {
+            "sha256" => (HashAlgorithm::Sha256, 64),
+            "sha384" => (HashAlgorithm::Sha384, 96),
+            "sha512" => (HashAlgorithm::Sha512, 128),
+            _ => return Err(refuse()),
+        };
+        let hex = hex.to_ascii_lowercase();
+        if hex.len() != digits || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(refuse());
+        }
+        Ok(Self { algorithm, hex })
+    }
+}
+
+impl fmt::Display for FileHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.algorithm {
+            HashAlgorithm::Sha256 => "sha256",
+            HashAlgorithm::Sha384 => "sha384",
+            HashAlgorithm::Sha512 => "sha512",
+        };
+        write!(f, "{name}:{}", self.hex)
+    }
+}
+
+/// Whether a file was withdrawn (PEP 592).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Yanked {
+    /// It was not.
+    No,
+    /// It was; the reason may be empty.
+    Yes(String),
+}
+
+/// One file that an index offers. Files that are neither wheel nor sdist need not be passed; they are ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageFile {
+    /// `numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl`.
+    pub filename: String,
+    /// Where to fetch it; never shown, never compared.
+    pub url: String,
+    /// The index it came from, without credentials, as the lock names it.
+    pub index: String,
+    /// What the index says its hashes are; may be empty.
+    pub hashes: Vec<FileHash>,
+    /// Bytes, when the index says so.
+    pub size_bytes: Option<u64>,
+    /// `Requires-Python` of the file, when the index says so.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// Milliseconds since the Unix epoch (PEP 700), when the index says so.
+    pub upload_time_ms: Option<i64>,
+    /// Whether it was withdrawn.
+    pub yanked: Yanked,
+}
+
+/// Answer to "which files does this package have?".
+#[derive(Debug, Clone)]
+pub enum PackageFiles {
+    /// These, in any order.
+    Found(Arc<[PackageFile]>),
+    /// No index knows the name.
+    Unknown,
+}
+
+/// What of a file's METADATA decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// `Requires-Dist`.
+    pub requires: Vec<Requirement>,
+    /// `Requires-Python`.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// `Provides-Extra`.
+    pub extras: Vec<ExtraName>,
+}
+
+/// A METADATA file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// It could not be parsed.
+    #[error("its METADATA cannot be read")]
+    Parse(#[source] uv_pypi_types::MetadataError),
+    /// It speaks of another version than its file name does.
+    #[error("its METADATA says version {found}, its file name {expected}")]
+    Version {
+        /// In METADATA.
+        found: Version,
+        /// In the file name.
+        expected: Version,
+    },
+}
+
+impl Metadata {
+    /// Reads METADATA of a wheel whose file name says `version`.
+    pub fn parse(bytes: &[u8], version: &Version) -> Result<Self, MetadataError> {
+        let metadata = ResolutionMetadata::parse_metadata(bytes).map_err(MetadataError::Parse)?;
+        if metadata.version != *version {
+            return Err(MetadataError::Version { found: metadata.version, expected: version.clone() });
+        }
+        Ok(Self {
+            requires: metadata.requires_dist.into_vec(),
+            requires_python: metadata.requires_python,
+            extras: metadata.provides_extra.into_vec(),
+        })
+    }
+}
+
+/// Answer to "what does this file's METADATA say?".
+#[derive(Debug, Clone)]
+pub enum FileMetadata {
+    /// This.
+    Known(Arc<Metadata>),
+    /// The file cannot be used, for this reason (`its METADATA cannot be read: …`); the version counts as unavailable.
+    Unusable(String),
+}
+
+/// What could be asked for soon.
+#[derive(Debug, Clone, Copy)]
+pub enum Prefetch<'a> {
+    /// [`Facts::files`] of this package.
+    Files(&'a PackageName),
+    /// [`Facts::metadata`] of this file.
+    Metadata(&'a PackageFile),
+}
+
+/// An index did not answer; the resolution ends.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}")]
+pub struct FactsError {
+    /// The failed step with its identifiers, `cannot read the file list of numpy from index …`.
+    pub step: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The outside world, answered synchronously; calls may block. The same question must get the same answer
+/// during one resolution (and its proposals): implementations remember what they fetched.
+pub trait Facts {
+    /// All files of a package.
+    fn files(&self, package: &PackageName) -> Result<PackageFiles, FactsError>;
+
+    /// METADATA of a wheel that [`Facts::files`] returned.
+    fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError>;
+
+    /// Whether [`Facts::files`] of this package would answer without waiting; metadata of its likely version is
+    /// then announced early.
+    fn is_ready(&self, package: &PackageName) -> bool {
+        let _ = package;
+        false
+    }
+
+    /// Advice: these questions come soon, probably. Must not block.
+    fn prefetch(&self, soon: &[Prefetch<'_>]) {
+        let _ = soon;
+    }
+}

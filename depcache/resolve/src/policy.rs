@@ -1,0 +1,102 @@
+//! The user's rules in the form in which they are asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::{Operator, Version};
+use pep508_rs::VersionOrUrl;
+use pubgrub::Ranges;
+use uv_normalize::PackageName;
+
+use crate::facts::{FileHash, Requirement};
+use crate::input::{Input, Prerelease};
+use crate::requirements::{Entry, Names};
+use crate::target::Target;
+
+/// Rules that decide about files and versions.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) prerelease: Prerelease,
+    /// Names that a line of the user names with a pre-release version.
+    prerelease_named: BTreeSet<PackageName>,
+    pub(crate) exclude_newer_ms: Option<i64>,
+    pub(crate) require_hashes: bool,
+    hashes: BTreeMap<PackageName, Vec<FileHash>>,
+    exact: BTreeMap<PackageName, Vec<Version>>,
+    pub(crate) no_binary: Names,
+}
+
+impl Policy {
+    pub(crate) fn new(input: &Input, target: &Target) -> Self {
+        let expanded = &input.expanded;
+        let mut policy = Self {
+            prerelease: if expanded.options.pre { Prerelease::Allow } else { input.prerelease },
+            prerelease_named: BTreeSet::new(),
+            exclude_newer_ms: input.exclude_newer_ms,
+            require_hashes: expanded.options.require_hashes,
+            hashes: BTreeMap::new(),
+            exact: BTreeMap::new(),
+            no_binary: expanded.options.no_binary.clone(),
+        };
+        for entry in expanded.requirements.iter().chain(&expanded.constraints) {
+            if target.applies(&entry.requirement, &[]) {
+                policy.learn(entry);
+            }
+        }
+        policy
+    }
+
+    fn learn(&mut self, entry: &Entry) {
+        let name = &entry.requirement.name;
+        self.hashes.entry(name.clone()).or_default().extend(entry.hashes.iter().cloned());
+        let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &entry.requirement.version_or_url else {
+            return;
+        };
+        for specifier in specifiers.iter() {
+            if specifier.any_prerelease() {
+                self.prerelease_named.insert(name.clone());
+            }
+            if matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual) {
+                self.exact.entry(name.clone()).or_default().push(specifier.version().clone());
+            }
+        }
+    }
+
+    /// Hashes that the user allows; empty: any.
+    pub(crate) fn hashes(&self, name: &PackageName) -> &[FileHash] {
+        self.hashes.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a withdrawn version may be used: a line of the user pins it exactly.
+    pub(crate) fn admits_yanked(&self, name: &PackageName, version: &Version) -> bool {
+        self.exact.get(name).is_some_and(|pins| {
+            pins.iter().any(|pin| pin == version || *pin == version.clone().without_local())
+        })
+    }
+
+    /// Whether pre-releases may be used, and whether stable versions go first.
+    pub(crate) fn prereleases(&self, name: &PackageName) -> Prereleases {
+        match self.prerelease {
+            Prerelease::Disallow => Prereleases::Never,
+            Prerelease::Allow => Prereleases::Equal,
+            Prerelease::IfNecessary => Prereleases::Last,
+            Prerelease::Explicit if self.prerelease_named.contains(name) => Prereleases::Equal,
+            Prerelease::Explicit => Prereleases::Never,
+        }
+    }
+}
+
+/// [`Prerelease`] for one package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prereleases {
+    Never,
+    Last,
+    Equal,
+}
+
+/// The versions that a requirement admits. Direct addresses have none; callers refuse them first.
+pub(crate) fn range(requirement: &Requirement) -> Ranges<Version> {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => Ranges::from(specifiers.clone()),
+        Some(VersionOrUrl::Url(_)) | None => Ranges::full(),
+    }
+}

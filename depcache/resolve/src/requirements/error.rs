@@ -1,0 +1,179 @@
+//! Why requirements files could not be expanded.
+
+use std::fmt;
+
+/// A file could not be read; the reader of files says why.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none.
+    #[error("there is no such file")]
+    NotFound,
+    /// It exists, but reading failed.
+    #[error("it cannot be read")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What is wrong with a line (or a file).
+#[derive(Debug, thiserror::Error)]
+pub enum RequirementsErrorKind {
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Cause.
+        #[source]
+        source: ReadError,
+    },
+    /// A file is neither UTF-8 nor UTF-16 with byte order mark.
+    #[error("{path} is not text in UTF-8")]
+    Encoding {
+        /// The file.
+        path: String,
+    },
+    /// A bound was exceeded.
+    #[error("{what} exceeds the limit of {limit}")]
+    TooLarge {
+        /// File size, number of files.
+        what: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The line is not a requirement.
+    #[error("this is not a requirement: {reason}")]
+    Malformed {
+        /// What the parser stumbled over.
+        reason: String,
+        /// Character position in the text, from 0.
+        column: usize,
+    },
+    /// pip knows it, we do not yet.
+    #[error("{construct} is not supported yet")]
+    Unsupported {
+        /// Its name: "an editable requirement".
+        construct: &'static str,
+    },
+    /// Nobody knows this option.
+    #[error("unknown option {option}")]
+    UnknownOption {
+        /// The option.
+        option: String,
+    },
+    /// An option without its value, or with a wrong one.
+    #[error("the option {option} needs {expected}")]
+    OptionValue {
+        /// The option.
+        option: String,
+        /// What it needs.
+        expected: &'static str,
+    },
+    /// A `--hash` that is not usable.
+    #[error("{text} is not a usable hash")]
+    Hash {
+        /// The text.
+        text: String,
+    },
+    /// `${NAME}` is not set.
+    #[error("the variable {name} is not set")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// `--index-url` twice with different values.
+    #[error("a second --index-url; the first is in {first}")]
+    SecondIndex {
+        /// `file:line`.
+        first: String,
+    },
+    /// `--require-hashes`, but no hash or no exact version.
+    #[error("this requirement has no {lacks}, but hashes are required")]
+    HashesRequired {
+        /// `hash` or `exact version (==)`.
+        lacks: &'static str,
+    },
+}
+
+/// An error with its place.
+#[derive(Debug, thiserror::Error)]
+pub struct RequirementsError {
+    /// File as it was named; empty when the error concerns the command line.
+    pub file: String,
+    /// Line, from 1; absent when the error concerns the file.
+    pub line: Option<usize>,
+    /// The text of the line, if any.
+    pub text: String,
+    /// What is wrong.
+    #[source]
+    pub kind: RequirementsErrorKind,
+}
+
+impl fmt::Display for RequirementsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.file),
+            None => write!(f, "{}", self.file),
+        }
+    }
+}
+
+impl RequirementsError {
+    /// What to do, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        use RequirementsErrorKind as Kind;
+        Some(match &self.kind {
+            Kind::Read { source: ReadError::NotFound, .. } => {
+                "paths behind -r and -c are relative to the file that names them".into()
+            }
+            Kind::Read { .. } => return None,
+            Kind::Encoding { .. } => "save the file as UTF-8".into(),
+            Kind::TooLarge { .. } => "is this a requirements file?".into(),
+            Kind::Malformed { .. } => {
+                "expected a package name with an optional version, as in `pandas>=2.0,<3`".into()
+            }
+            Kind::Unsupported { .. } => "name a released package and its version instead".into(),
+            Kind::UnknownOption { .. } => "remove it, or check its spelling".into(),
+            Kind::OptionValue { .. } => return None,
+            Kind::Hash { .. } => "expected --hash=sha256:<64 digits> (also sha384, sha512)".into(),
+            Kind::Variable { name } => format!("set {name} where this runs, or write the value"),
+            Kind::SecondIndex { .. } => "use --extra-index-url for further indexes".into(),
+            Kind::HashesRequired { .. } => {
+                "one line with --hash makes hashes required for all: pin with == and add --hash to each"
+                    .into()
+            }
+        })
+    }
+
+    /// The whole message, several lines: place and error, the line itself, the hint.
+    pub fn render(&self) -> String {
+        use std::error::Error as _;
+        let mut out = format!("{self}: {}", self.kind);
+        let mut source = self.kind.source();
+        while let Some(cause) = source {
+            out.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        if let (Some(line), false) = (self.line, self.text.is_empty()) {
+            let gutter = line.to_string();
+            let text = shortened(&self.text);
+            out.push_str(&format!("\n  {gutter} | {text}"));
+            if let RequirementsErrorKind::Malformed { column, .. } = self.kind
+                && column <= text.chars().count()
+            {
+                out.push_str(&format!("\n  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));
+            }
+        }
+        if let Some(hint) = self.hint() {
+            out.push_str(&format!("\nhint: {hint}"));
+        }
+        out
+    }
+}
+
+/// Lines with hashes are long, and nobody reads on at column 120.
+fn shortened(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 120;
+    if text.chars().count() <= MAX_CHARACTERS {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(MAX_CHARACTERS).collect::<String>())
+}

@@ -1,0 +1,188 @@
+//! Runs the search and turns its answer into a [`Resolution`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Mode;
+use domain::environment::Shadow;
+use pep440_rs::Version;
+use pubgrub::PubGrubError;
+use uv_normalize::{ExtraName, PackageName};
+
+use crate::base::BaseView;
+use crate::catalogue::Catalogue;
+use crate::explain;
+use crate::facts::Facts;
+use crate::graph::{Graph, Package, Why};
+use crate::input::Input;
+use crate::policy::Policy;
+use crate::provider::{Provider, ProviderError, root_version};
+use crate::resolution::{Kept, Pinned, Resolution, ResolveError, Warning};
+use crate::target::Target;
+
+/// Finds packages that satisfy `input`'s requirements against its base.
+///
+/// The same input and the same facts give the same answer, in whatever order the facts list files.
+pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveError> {
+    let target = Target::new(&input.base.base)?;
+    let policy = Policy::new(input, &target);
+    let base = BaseView::new(input, &target);
+    let catalogue = Catalogue::new(facts, &target, &policy);
+    let graph = Graph { input, base: &base, catalogue: &catalogue };
+    let provider = Provider::new(graph, &input.preferences);
+    let solution = match pubgrub::resolve(&provider, Package::Root, root_version()) {
+        Ok(solution) => solution,
+        Err(PubGrubError::NoSolution(tree)) => {
+            return Err(ResolveError::Conflict(Box::new(explain::conflict(&provider, &tree))));
+        }
+        Err(
+            PubGrubError::ErrorChoosingVersion { source, .. }
+            | PubGrubError::ErrorRetrievingDependencies { source, .. }
+            | PubGrubError::ErrorInShouldCancel(source),
+        ) => return Err(source.into()),
+    };
+    let mut answer = Answer { provider: &provider, versions: BTreeMap::new(), extras: BTreeMap::new() };
+    for (package, version) in solution {
+        match package {
+            Package::Root => {}
+            Package::Named(name) => {
+                answer.versions.insert(name, version);
+            }
+            Package::Extra(name, extra) => {
+                answer.extras.entry(name).or_default().insert(extra);
+            }
+        }
+    }
+    answer.finish()
+}
+
+impl From<ProviderError> for ResolveError {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Facts { package, source } => Self::Facts { package, source },
+            ProviderError::TooLong { decisions } => Self::TooLong { decisions },
+        }
+    }
+}
+
+struct Answer<'a> {
+    provider: &'a Provider<'a>,
+    versions: BTreeMap<PackageName, Version>,
+    extras: BTreeMap<PackageName, BTreeSet<ExtraName>>,
+}
+
+impl Answer<'_> {
+    fn finish(self) -> Result<Resolution, ResolveError> {
+        let graph = &self.provider.graph;
+        let reached = self.reached()?;
+        let mut out = Resolution {
+            packages: Vec::new(),
+            kept: Vec::new(),
+            shadows: Vec::new(),
+            mode: Mode::Task,
+            requested: Vec::new(),
+            warnings: graph.base.warnings.clone(),
+        };
+        for (name, version) in &self.versions {
+            if graph.is_base(name, version) {
+                if reached.contains(name) {
+                    out.kept.push(Kept { name: name.clone(), version: version.clone() });
+                }
+                continue;
+            }
+            out.packages.push(self.pinned(name, version, &mut out.warnings)?);
+            if let Some(installed) = graph.base.get(name) {
+                let shadow = Shadow {
+                    name: name.to_string(),
+                    base_version: installed.version.to_string(),
+                    version: version.to_string(),
+                };
+                if installed.is_loaded {
+                    out.mode = Mode::Process;
+                    out.warnings.push(Warning::ShadowsLoaded { shadow: shadow.clone() });
+                }
+                out.shadows.push(shadow);
+            }
+        }
+        self.check_extras(&mut out.warnings)?;
+        let requested: BTreeSet<_> = graph
+            .root()
+            .into_iter()
+            .filter(|edge| matches!(edge.why, Why::Line(_)))
+            .filter_map(|edge| edge.to.name().cloned())
+            .collect();
+        out.requested = requested.into_iter().collect();
+        Ok(out)
+    }
+
+    fn pinned(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Pinned, ResolveError> {
+        let catalogue = self.provider.graph.catalogue;
+        let facts = |source| ResolveError::Facts { package: name.clone(), source };
+        let listing = catalogue.listing(name).map_err(facts)?;
+        let missing = || ResolveError::Base { field: format!("file of {name} {version}") };
+        let candidate = listing.candidate(version).ok_or_else(missing)?;
+        let (wheel, alternatives) = candidate.wheels.split_first().ok_or_else(missing)?;
+        if let Some(reason) = &candidate.yanked {
+            let (package, version, reason) = (name.clone(), version.clone(), reason.clone());
+            warnings.push(Warning::Yanked { package, version, reason });
+        }
+        let extras: Vec<_> = self.extras.get(name).into_iter().flatten().cloned().collect();
+        let parts = std::iter::once(Package::Named(name.clone()))
+            .chain(extras.iter().map(|extra| Package::Extra(name.clone(), extra.clone())));
+        let mut requires = BTreeSet::new();
+        for part in parts {
+            if let Ok(edges) = &*self.provider.edges(&part, version)? {
+                requires.extend(edges.iter().filter_map(|edge| edge.to.name()).cloned());
+            }
+        }
+        requires.remove(name);
+        Ok(Pinned {
+            name: name.clone(),
+            version: version.clone(),
+            extras,
+            wheel: wheel.clone(),
+            alternatives: alternatives.to_vec(),
+            allowed_hashes: catalogue.policy.hashes(name).to_vec(),
+            requires: requires.into_iter().collect(),
+        })
+    }
+
+    /// Names that the user's lines reach, through edges of chosen versions.
+    fn reached(&self) -> Result<BTreeSet<PackageName>, ResolveError> {
+        let mut open: Vec<Package> = self
+            .provider
+            .graph
+            .root()
+            .into_iter()
+            .filter(|edge| matches!(edge.why, Why::Line(_)))
+            .map(|edge| edge.to)
+            .collect();
+        let mut seen: BTreeSet<Package> = BTreeSet::new();
+        while let Some(package) = open.pop() {
+            let Some(version) = package.name().and_then(|name| self.versions.get(name)) else { continue };
+            if seen.insert(package.clone())
+                && let Ok(edges) = &*self.provider.edges(&package, version)?
+            {
+                open.extend(edges.iter().map(|edge| edge.to.clone()));
+            }
+        }
+        Ok(seen.iter().filter_map(Package::name).cloned().collect())
+    }
+
+    fn check_extras(&self, warnings: &mut Vec<Warning>) -> Result<(), ResolveError> {
+        for (name, extras) in &self.extras {
+            let Some(version) = self.versions.get(name) else { continue };
+            let facts = |source| ResolveError::Facts { package: name.clone(), source };
+            let offered = self.provider.graph.extras(name, version).map_err(facts)?;
+            for extra in extras.iter().filter(|extra| !offered.contains(extra)) {
+                let (package, version, extra) = (name.clone(), version.clone(), extra.clone());
+                warnings.push(Warning::MissingExtra { package, version, extra });
+            }
+        }
+        Ok(())
+    }
+}

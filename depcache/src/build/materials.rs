@@ -1,0 +1,199 @@
+//! From a lock's wheels to published layers: what the store has is reused, the rest is downloaded, checked,
+//! built and uploaded. Packages go through the steps independently, several at a time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use domain::layer::WheelLayer;
+use domain::{Digest, LayerEntry, TargetId, Toc, keys};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use objectstore::{Condition, PutOutcome, Store};
+use tokio::sync::Semaphore;
+use uv_normalize::PackageName;
+
+use super::stored::{self, EntryPoints};
+use super::{BuildError, Context};
+use crate::index::{Index, IndexError, IndexFile, read_metadata};
+use crate::layers::{Builder, Built};
+use crate::lock::{Lock, LockedPackage};
+use crate::progress::Event;
+use crate::session::blocking;
+
+/// Packages in work at a time: enough to keep network and cores busy, few enough to bound disk use.
+const PACKAGES_AT_A_TIME: usize = 12;
+
+/// A layer that is in the store.
+#[derive(Debug)]
+pub(super) struct Material {
+    pub(super) entry: LayerEntry,
+    pub(super) toc: Toc,
+    pub(super) entry_points: EntryPoints,
+}
+
+/// What was done for a lock, and how long it took; times are sums over packages that ran side by side.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) built: AtomicUsize,
+    pub(super) reused: AtomicUsize,
+    pub(super) download_ms: AtomicU64,
+    pub(super) layers_ms: AtomicU64,
+    pub(super) upload_ms: AtomicU64,
+}
+
+struct Work<'a> {
+    store: &'a Store,
+    index: &'a Index,
+    builder: Arc<Builder>,
+    cores: Semaphore,
+    target: TargetId,
+    tally: &'a Tally,
+}
+
+/// Layers of all packages of `lock`, in its order.
+pub(super) async fn prepare(
+    context: &Context,
+    index: &Index,
+    lock: &Lock,
+    staging: &Path,
+    tally: &Tally,
+) -> Result<Vec<Material>, BuildError> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let base = &context.session.base.base;
+    let builder = Builder::new(base, staging, cores)
+        .map_err(|source| BuildError::Layer { filename: "the staging directory".into(), source })?;
+    let work = Work {
+        store: &context.store,
+        index,
+        builder: Arc::new(builder),
+        // One more than cores: a builder that waits for its interpreter leaves a core idle.
+        cores: Semaphore::new(cores + 1),
+        target: lock.target_id,
+        tally,
+    };
+    let progress = &context.session.progress;
+    let started = Instant::now();
+    progress.tell(Event::Started { step: "layers", total: lock.packages.len() as u64 });
+    let materials: Vec<Material> = stream::iter(&lock.packages)
+        .map(|package| async {
+            let material = material(&work, package).await?;
+            progress.tell(Event::Advanced { step: "layers", what: &package.name });
+            Ok::<_, BuildError>(material)
+        })
+        .buffered(PACKAGES_AT_A_TIME)
+        .try_collect()
+        .await?;
+    let (built, reused) = (tally.built.load(Ordering::Relaxed), tally.reused.load(Ordering::Relaxed));
+    let outcome = format!("{built} built, {reused} reused");
+    progress.tell(Event::Finished { step: "layers", took_ms: since_ms(started), outcome: &outcome });
+    Ok(materials)
+}
+
+async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, BuildError> {
+    let wheel = &package.wheel;
+    if let Some(entry) = stored::wheel_layer(work.store, &wheel.sha256, work.target).await? {
+        work.tally.reused.fetch_add(1, Ordering::Relaxed);
+        return existing(work.store, entry).await;
+    }
+    let started = Instant::now();
+    let download = |source| BuildError::Download { filename: wheel.filename.clone(), source };
+    let file = locate(work.index, package).await.map_err(download)?;
+    let path = work.index.wheel(&file, Some(wheel.sha256)).await.map_err(download)?;
+    work.tally.download_ms.fetch_add(since_ms(started), Ordering::Relaxed);
+
+    // The semaphore is never closed.
+    let core = work.cores.acquire().await;
+    let started = Instant::now();
+    let (builder, filename, expected) =
+        (Arc::clone(&work.builder), wheel.filename.clone(), wheel.metadata_sha256);
+    let built = blocking(move || {
+        check_metadata(&path, &filename, expected)?;
+        builder.from_wheel(&path, &filename).map_err(|source| BuildError::Layer { filename, source })
+    })
+    .await?;
+    work.tally.layers_ms.fetch_add(since_ms(started), Ordering::Relaxed);
+    drop(core);
+    for (path, reason) in &built.uncompiled {
+        tracing::debug!(path, reason, "not compiled");
+    }
+
+    let started = Instant::now();
+    let published = publish(work, wheel, built).await;
+    work.tally.upload_ms.fetch_add(since_ms(started), Ordering::Relaxed);
+    work.tally.built.fetch_add(1, Ordering::Relaxed);
+    published
+}
+
+async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildError> {
+    let toc = stored::toc(store, &entry).await?;
+    let entry_points = stored::entry_points(store, &toc).await?;
+    Ok(Material { entry, toc, entry_points })
+}
+
+/// Tar, table of contents, then the create-only wheel map that decides between builders.
+async fn publish(
+    work: &Work<'_>,
+    wheel: &crate::lock::LockedWheel,
+    built: Built,
+) -> Result<Material, BuildError> {
+    let digest = built.entry.tar_digest;
+    let uploaded = work.store.put_file(&keys::layer(&digest), &built.tar_zst, Condition::Absent).await;
+    if let Err(error) = std::fs::remove_file(&built.tar_zst) {
+        tracing::debug!(%error, path = %built.tar_zst.display(), "left in the staging directory");
+    }
+    uploaded?;
+    work.store.put(&keys::toc(&digest), Bytes::from(built.toc_zst), Condition::Absent).await?;
+    let record = WheelLayer { schema: 1, filename: wheel.filename.clone(), layer: built.entry.clone() };
+    let key = keys::wheel(&wheel.sha256, work.target);
+    let bytes = domain::canonical::to_bytes(&record)?;
+    match work.store.put(&key, bytes.into(), Condition::Absent).await? {
+        PutOutcome::Written(_) => {
+            Ok(Material { entry: built.entry, toc: built.toc, entry_points: built.entry_points })
+        }
+        PutOutcome::Refused => {
+            let winner = stored::wheel_layer(work.store, &wheel.sha256, work.target).await?;
+            let what = "it exists and cannot be read".to_owned();
+            existing(work.store, winner.ok_or(BuildError::Damaged { key, what })?).await
+        }
+    }
+}
+
+/// The file by its name and hash on the configured index: a lock's own addresses are never followed.
+async fn locate(index: &Index, package: &LockedPackage) -> Result<IndexFile, IndexError> {
+    let wheel = &package.wheel;
+    let url = || wheel.url.clone().unwrap_or_else(|| wheel.filename.clone());
+    let Ok(name) = package.name.parse::<PackageName>() else {
+        return Err(IndexError::NotFound { url: url() });
+    };
+    let files = index.files(&name).await?;
+    let named: Vec<_> = files.iter().filter(|file| file.filename == wheel.filename).collect();
+    let same = named.iter().find(|file| file.sha256.is_none_or(|sha256| sha256 == wheel.sha256));
+    match (same, named.first().and_then(|file| file.sha256)) {
+        (Some(file), _) => Ok((*file).clone()),
+        (None, Some(actual)) => {
+            Err(IndexError::HashMismatch { filename: wheel.filename.clone(), expected: wheel.sha256, actual })
+        }
+        (None, None) => Err(IndexError::NotFound { url: url() }),
+    }
+}
+
+fn check_metadata(path: &Path, filename: &str, expected: Option<Digest>) -> Result<(), BuildError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let file =
+        std::fs::File::open(path).map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
+    let metadata = read_metadata(std::io::BufReader::new(file)).map_err(|what| BuildError::Download {
+        filename: filename.to_owned(),
+        source: IndexError::BrokenWheel { filename: filename.to_owned(), what },
+    })?;
+    let actual = Digest::of(&metadata);
+    if actual == expected {
+        return Ok(());
+    }
+    Err(BuildError::MetadataDiffers { filename: filename.to_owned(), expected, actual })
+}
+
+pub(super) fn since_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

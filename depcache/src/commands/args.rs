@@ -1,0 +1,198 @@
+//! Options that several commands share.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use depcache::index::{Cache, Flags, Strategy};
+use depcache::session::{Files, Options, Session};
+use depcache_resolve::{BasePolicy, Prerelease};
+use domain::BaseRecord;
+use uv_normalize::PackageName;
+
+use super::Failure;
+use super::progress;
+
+/// Answer on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people and simple scripts.
+    #[default]
+    Text,
+    /// One document with a `schema` field.
+    Json,
+}
+
+/// Which base.
+#[derive(Debug, Args)]
+pub(crate) struct BaseArgs {
+    /// A description (base.json), an interpreter, or `none`: nothing is installed but the interpreter.
+    #[arg(long, value_name = "FILE|PYTHON|none", default_value = "python3")]
+    pub(crate) base: String,
+    /// Interpreter of `--base none`.
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub(crate) python: String,
+}
+
+impl BaseArgs {
+    /// Describes or reads the base. Blocking.
+    fn load(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
+        self.fixed().unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
+    }
+
+    /// The base as far as fetching needs it. Blocking.
+    fn identify(&self) -> Result<BaseRecord, Failure> {
+        self.fixed().unwrap_or_else(|| Ok(depcache::base::identify(&self.base)?))
+    }
+
+    fn fixed(&self) -> Option<Result<BaseRecord, Failure>> {
+        if self.base == "none" {
+            return Some(depcache::base::describe_none(&self.python).map_err(Into::into));
+        }
+        let is_file = Path::new(&self.base).extension().is_some_and(|extension| extension == "json");
+        is_file.then(|| depcache::base::read(Path::new(&self.base)).map_err(Into::into))
+    }
+}
+
+/// Requirements and what decides their resolution.
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// Constraints file.
+    #[arg(short, long = "constraint", value_name = "FILE")]
+    pub(crate) constraints: Vec<String>,
+    #[command(flatten)]
+    pub(crate) base: BaseArgs,
+    /// Keep the base's versions where possible, or always.
+    #[arg(long, value_enum, default_value = "prefer")]
+    base_policy: BasePolicyArg,
+    /// Distribution of the base that must stay.
+    #[arg(long, value_name = "NAME")]
+    protect: Vec<PackageName>,
+    /// When pre-releases may be chosen.
+    #[arg(long, value_enum, default_value = "if-necessary")]
+    prerelease: PrereleaseArg,
+    /// Only files uploaded before this moment (2026-01-31 or 2026-01-31T12:00:00Z).
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    exclude_newer: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+}
+
+/// Where packages come from.
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgs {
+    /// Package index (also UPDRAFT_INDEX_URL, and uv's and pip's settings).
+    #[arg(long, value_name = "URL")]
+    index_url: Option<String>,
+    /// One more index, asked before --index-url.
+    #[arg(long, value_name = "URL")]
+    extra_index_url: Vec<String>,
+    /// The first index that has a package answers alone, or all are merged (pip's way: whoever can write to any index can replace any package).
+    #[arg(long, value_enum, default_value = "first-index")]
+    index_strategy: StrategyArg,
+    /// Directory or page with loose wheels.
+    #[arg(short, long, value_name = "DIR|URL")]
+    find_links: Vec<String>,
+    /// Ask no index.
+    #[arg(long)]
+    no_index: bool,
+    /// Use the cache only.
+    #[arg(long)]
+    offline: bool,
+    /// Cache directory (also UPDRAFT_CACHE_DIR).
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BasePolicyArg {
+    Prefer,
+    Strict,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PrereleaseArg {
+    Disallow,
+    Allow,
+    IfNecessary,
+    Explicit,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StrategyArg {
+    FirstIndex,
+    UnsafeBestMatch,
+}
+
+impl ResolveArgs {
+    /// The session that these options describe. Blocking: describes the base.
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        Ok(self.session_for(self.base.load(&self.index.cache())?))
+    }
+
+    /// A session that can fetch, but not resolve. Blocking, short.
+    pub(crate) fn session_to_fetch(&self) -> Result<Session, Failure> {
+        Ok(self.session_for(self.base.identify()?))
+    }
+
+    /// The session of these options for another base.
+    pub(crate) fn session_for(&self, base: BaseRecord) -> Session {
+        let mut session = Session::new(base);
+        session.options = Options {
+            base_policy: match self.base_policy {
+                BasePolicyArg::Prefer => BasePolicy::Prefer,
+                BasePolicyArg::Strict => BasePolicy::Strict,
+            },
+            protect: self.protect.iter().cloned().collect(),
+            prerelease: match self.prerelease {
+                PrereleaseArg::Disallow => Prerelease::Disallow,
+                PrereleaseArg::Allow => Prerelease::Allow,
+                PrereleaseArg::IfNecessary => Prerelease::IfNecessary,
+                PrereleaseArg::Explicit => Prerelease::Explicit,
+            },
+            exclude_newer: self.exclude_newer,
+            ..Options::default()
+        };
+        self.index.apply(&mut session);
+        session
+    }
+
+    /// Requirements files with these constraints, relative to the working directory.
+    pub(crate) fn files(&self, requirements: &[String]) -> Files {
+        Files {
+            root: PathBuf::from("."),
+            requirements: requirements.to_vec(),
+            constraints: self.constraints.clone(),
+        }
+    }
+}
+
+impl IndexArgs {
+    fn cache(&self) -> Cache {
+        let default = || Cache::default_dir(&|name| std::env::var(name).ok());
+        Cache::at(self.cache_dir.clone().unwrap_or_else(default))
+    }
+
+    fn apply(&self, session: &mut Session) {
+        session.flags = Flags {
+            index_url: self.index_url.clone(),
+            extra_index_urls: self.extra_index_url.clone(),
+            find_links: self.find_links.clone(),
+            no_index: self.no_index,
+        };
+        session.strategy = match self.index_strategy {
+            StrategyArg::FirstIndex => Strategy::FirstIndex,
+            StrategyArg::UnsafeBestMatch => Strategy::UnsafeBestMatch,
+        };
+        session.offline = self.offline;
+        session.cache = self.cache();
+        session.progress = progress::to_stderr();
+    }
+}
+
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse()
+        .ok()
+        .or_else(|| day().map(|zoned| zoned.timestamp()))
+        .ok_or_else(|| "expected a day (2026-01-31) or a moment (2026-01-31T12:00:00Z)".to_owned())
+}

@@ -1,0 +1,66 @@
+//! The commands of `depcache`: parse, call the library, print. No decision lives here.
+
+mod args;
+mod base;
+mod build;
+mod failure;
+mod fetch;
+mod lock;
+mod output;
+mod progress;
+mod proposal;
+mod show;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Turns requirements files into environments for Apache Airflow that start in seconds.
+#[derive(Debug, Parser)]
+#[command(name = "depcache", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Descriptions of bases.
+    #[command(subcommand)]
+    Base(base::Base),
+    /// Resolves requirements against a base and writes a PEP 751 lock.
+    Lock(Box<lock::Lock>),
+    /// Builds, verifies and publishes an environment; prints its id.
+    Build(Box<build::Build>),
+    /// Builds for several bases; what CI calls.
+    Prewarm(Box<build::Prewarm>),
+    /// Makes an environment usable on this machine; prints its path.
+    Fetch(Box<fetch::Fetch>),
+    /// What an environment consists of and what was proved about it.
+    Show(show::Show),
+    /// Compares all digests of an environment in the store.
+    Verify(show::Verify),
+}
+
+/// Runs the command; answers the exit code.
+pub(crate) async fn run(cli: Cli) -> u8 {
+    let done = match cli.command {
+        Command::Base(command) => base::run(&command),
+        Command::Lock(command) => lock::run(*command).await,
+        Command::Build(command) => build::run(*command).await,
+        Command::Prewarm(command) => build::prewarm(*command).await,
+        Command::Fetch(command) => fetch::run(*command).await,
+        Command::Show(command) => show::run(command).await,
+        Command::Verify(command) => show::verify(command).await,
+    };
+    match done {
+        Ok(()) => domain::exit::OK,
+        Err(failure) => failure.tell(),
+    }
+}
+
+/// One or more lines for people.
+#[expect(clippy::print_stderr, reason = "the one place where commands speak to people")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}

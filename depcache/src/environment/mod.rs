@@ -1,0 +1,21 @@
+//! Environments: what is in one ([`plan`]), a venv root on disk ([`compose`]), from the store ([`fetch`]).
+//!
+//! - One site-packages directory holds the layers' files and links to the base's unshadowed entries; a directory with
+//!   one owner is one link, a shared one is real. A shadowed distribution is absent.
+//! - What exists under its final name is complete: everything is made under a temporary name and renamed.
+//! - A finished environment is never changed.
+
+mod base_files;
+mod boot;
+mod compose;
+mod error;
+mod fetch;
+mod links;
+mod tree;
+mod volume_layer;
+
+pub use base_files::BaseFiles;
+pub use compose::compose;
+pub use error::EnvironmentError;
+pub use fetch::{Fetched, Way, fetch};
+pub use tree::plan;

@@ -1,0 +1,230 @@
+//! The on-disk cache: index pages with their lifetime, metadata and wheels by hash.
+//!
+//! Several processes share it: every file is written under a temporary name and renamed. It is only a
+//! cache: whatever cannot be read counts as absent, and its size is brought under its bound by [`Cache::trim`].
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use domain::{BaseId, Digest};
+use serde::{Deserialize, Serialize};
+
+use super::IndexError;
+
+/// Bytes above which the files longest unused are removed. Ten Airflow installations fit.
+pub const LIMIT_BYTES: u64 = 8 << 30;
+
+/// The cache directory.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    dir: PathBuf,
+}
+
+/// An index page with what HTTP said about its lifetime.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredPage {
+    pub(super) url: String,
+    pub(super) content_type: String,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+    /// Unix seconds until which it may be used without asking.
+    pub(super) fresh_until_s: u64,
+}
+
+impl Cache {
+    /// A cache in `dir`, which is created when first written to.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into().join("v1") }
+    }
+
+    /// The cache that settings name: `UPDRAFT_CACHE_DIR`, else `updraft` in the XDG cache directory.
+    pub fn default_dir(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+        if let Some(dir) = environment("UPDRAFT_CACHE_DIR").filter(|dir| !dir.is_empty()) {
+            return dir.into();
+        }
+        let xdg = environment("XDG_CACHE_HOME").filter(|dir| dir.starts_with('/')).map(PathBuf::from);
+        let home = || environment("HOME").map(|home| Path::new(&home).join(".cache"));
+        xdg.or_else(home).unwrap_or_else(std::env::temp_dir).join("updraft")
+    }
+
+    pub(super) fn page(&self, url: &str) -> Option<(StoredPage, Vec<u8>)> {
+        let mut bytes = std::fs::read(self.page_path(url)).ok()?;
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let page: StoredPage = serde_json::from_slice(&bytes[..end]).ok()?;
+        (page.url == url).then(|| (page, bytes.split_off(end + 1)))
+    }
+
+    pub(super) fn put_page(&self, page: &StoredPage, body: &[u8]) -> Result<(), IndexError> {
+        let mut bytes = serde_json::to_vec(page).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend_from_slice(body);
+        self.write(&self.page_path(&page.url), &bytes)
+    }
+
+    fn page_path(&self, url: &str) -> PathBuf {
+        let key = Digest::of(url.as_bytes());
+        self.dir.join("pages").join(key.shard()).join(key.hex())
+    }
+
+    pub(super) fn metadata(&self, wheel: &Digest) -> Option<Vec<u8>> {
+        let path = self.metadata_path(wheel);
+        let bytes = std::fs::read(&path).ok()?;
+        touch(&path);
+        Some(bytes)
+    }
+
+    pub(super) fn put_metadata(&self, wheel: &Digest, bytes: &[u8]) -> Result<(), IndexError> {
+        self.write(&self.metadata_path(wheel), bytes)
+    }
+
+    fn metadata_path(&self, wheel: &Digest) -> PathBuf {
+        self.dir.join("metadata").join(wheel.shard()).join(wheel.hex())
+    }
+
+    /// What a ready worker of this base has loaded, if it was looked at before.
+    pub(crate) fn loaded(&self, base: BaseId) -> Option<Vec<String>> {
+        serde_json::from_slice(&std::fs::read(self.loaded_path(base)).ok()?).ok()
+    }
+
+    pub(crate) fn put_loaded(&self, base: BaseId, names: &[String]) -> Result<(), IndexError> {
+        self.write(&self.loaded_path(base), &serde_json::to_vec(names).unwrap_or_default())
+    }
+
+    fn loaded_path(&self, base: BaseId) -> PathBuf {
+        self.dir.join("loaded").join(base.to_string())
+    }
+
+    /// Where the wheel of this hash lies, or will lie.
+    pub(super) fn wheel_path(&self, sha256: &Digest, filename: &str) -> PathBuf {
+        self.dir.join("wheels").join(sha256.shard()).join(sha256.hex()).join(filename)
+    }
+
+    /// The wheel of this hash, when it is here.
+    pub(super) fn wheel(&self, sha256: &Digest, filename: &str) -> Option<PathBuf> {
+        let path = self.wheel_path(sha256, filename);
+        path.is_file().then(|| {
+            touch(&path);
+            path
+        })
+    }
+
+    /// Where staging and other short-lived files of a build lie: beside the wheels, where there is room.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.dir.join("scratch")
+    }
+
+    /// A temporary file on the same file system, to be persisted to a final path.
+    pub(super) fn temporary(&self) -> Result<tempfile::NamedTempFile, IndexError> {
+        let dir = self.dir.join("tmp");
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| tempfile::NamedTempFile::new_in(&dir))
+            .map_err(|source| disk(&dir, source))
+    }
+
+    pub(super) fn persist(&self, file: tempfile::NamedTempFile, path: &Path) -> Result<(), IndexError> {
+        let parent = path.parent().unwrap_or(&self.dir);
+        std::fs::create_dir_all(parent).map_err(|source| disk(parent, source))?;
+        file.persist(path).map_err(|error| disk(path, error.error))?;
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(|source| disk(file.path(), source))?;
+        self.persist(file, path)
+    }
+
+    /// Removes the files longest unused until at most `limit_bytes` are left. Returns the bytes removed.
+    pub fn trim(&self, limit_bytes: u64) -> u64 {
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = walkdir::WalkDir::new(&self.dir)
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file())
+            .filter_map(|entry| {
+                let meta = entry.metadata().ok()?;
+                Some((meta.modified().ok()?, meta.len(), entry.into_path()))
+            })
+            .collect();
+        let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+        files.sort();
+        let mut removed = 0;
+        for (_, size, path) in files {
+            if total <= limit_bytes {
+                break;
+            }
+            if std::fs::remove_file(path).is_ok() {
+                total -= size;
+                removed += size;
+            }
+        }
+        removed
+    }
+}
+
+/// Marks a file as used, for [`Cache::trim`]; a read-only cache is fine without it.
+fn touch(path: &Path) {
+    let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    drop(touched);
+}
+
+fn disk(path: &Path, source: std::io::Error) -> IndexError {
+    IndexError::Disk { path: path.to_owned(), action: "written", source }
+}
+
+/// Seconds for which a page may be used without asking, from its `Cache-Control`; `default_s` without one.
+pub(super) fn lifetime(cache_control: Option<&str>, default_s: u64) -> Duration {
+    let Some(text) = cache_control else { return Duration::from_secs(default_s) };
+    let mut seconds = default_s;
+    for directive in text.split(',').map(str::trim) {
+        if directive.eq_ignore_ascii_case("no-cache") || directive.eq_ignore_ascii_case("no-store") {
+            return Duration::ZERO;
+        }
+        if let Some(value) = directive.strip_prefix("max-age=") {
+            seconds = value.trim_matches('"').parse().unwrap_or(default_s);
+        }
+    }
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_read_back_and_lifetimes_follow_http() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let page = StoredPage {
+            url: "https://host.example/simple/a/".into(),
+            content_type: "text/html".into(),
+            etag: Some("\"1\"".into()),
+            last_modified: None,
+            fresh_until_s: 7,
+        };
+        cache.put_page(&page, b"line\nline").unwrap();
+        let (read, body) = cache.page(&page.url).unwrap();
+        assert_eq!((read.etag, body.as_slice()), (page.etag, b"line\nline".as_slice()));
+        assert!(cache.page("https://host.example/simple/b/").is_none());
+
+        assert_eq!(lifetime(Some("max-age=60, public"), 600).as_secs(), 60);
+        assert_eq!(lifetime(Some("no-cache"), 600).as_secs(), 0);
+        assert_eq!(lifetime(None, 600).as_secs(), 600);
+    }
+
+    #[test]
+    fn trimming_removes_what_was_used_longest_ago() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let digests: Vec<_> = (0..4u8).map(|i| Digest::of(&[i])).collect();
+        for (age, digest) in digests.iter().enumerate() {
+            cache.put_metadata(digest, &[0; 100]).unwrap();
+            let file = std::fs::File::open(cache.metadata_path(digest)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(1000 - age as u64)).unwrap();
+        }
+        cache.metadata(&digests[0]);
+        assert_eq!(cache.trim(200), 200);
+        let left: Vec<_> = digests.iter().map(|digest| cache.metadata(digest).is_some()).collect();
+        assert_eq!(left, [true, false, false, true]);
+    }
+}

@@ -1,0 +1,99 @@
+//! The package index: pages, metadata and wheels, through a cache.
+//!
+//! - An index that *has* a project answers for it alone (`first-index`), so that nobody can slip a package
+//!   of the same name under a private one; `unsafe-best-match` merges all indexes as pip does.
+//! - Whatever has a hash is verified before it is used; wheels and metadata are cached by hash for good,
+//!   pages as long as HTTP allows.
+//! - Metadata that an index gives is only for resolving: the build compares it with the wheel's own.
+
+mod cache;
+mod config_files;
+mod credentials;
+mod default_index;
+mod error;
+mod find_links;
+mod html;
+mod http;
+mod metadata;
+mod pages;
+mod remote_wheel;
+mod settings;
+mod simple;
+mod wheel;
+
+pub use cache::{Cache, LIMIT_BYTES};
+pub use default_index::DefaultIndexError;
+pub use error::IndexError;
+pub use http::CONCURRENCY;
+pub(crate) use remote_wheel::read_metadata;
+pub use settings::{Flags, IndexAddress, Settings, SettingsError, Sources, Strategy};
+pub use simple::IndexFile;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+
+use http::Http;
+
+type Memo<K, V> = Mutex<HashMap<K, Arc<OnceCell<V>>>>;
+
+/// A client of the configured indexes. Cheap to clone; clones share connections and memory.
+#[derive(Debug, Clone)]
+pub struct Index {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    http: Http,
+    cache: Cache,
+    pages: Memo<String, Arc<Vec<IndexFile>>>,
+    metadata: Memo<String, bytes::Bytes>,
+    find_links: OnceCell<Vec<IndexFile>>,
+    /// `.metadata` files that were not there although nobody had promised them.
+    unadvertised_misses: AtomicU32,
+    /// One of them was there.
+    unadvertised_hits: AtomicU32,
+}
+
+impl Index {
+    /// A client with these settings and this cache.
+    pub fn new(settings: Settings, cache: Cache) -> Result<Self, IndexError> {
+        let logins = settings
+            .indexes
+            .iter()
+            .filter_map(|index| Some((index.url.clone(), index.login.clone()?)))
+            .collect();
+        let http = Http::new(logins, settings.netrc.clone(), settings.timeout)?;
+        let inner = Inner {
+            settings,
+            http,
+            cache,
+            pages: Memo::default(),
+            metadata: Memo::default(),
+            find_links: OnceCell::new(),
+            unadvertised_misses: AtomicU32::new(0),
+            unadvertised_hits: AtomicU32::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What the client was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The cache it reads and fills.
+    pub fn cache(&self) -> &Cache {
+        &self.inner.cache
+    }
+}
+
+fn memo<K: std::hash::Hash + Eq, V>(memo: &Memo<K, V>, key: K) -> Arc<OnceCell<V>> {
+    // A panic while the lock was held leaves the map usable: entries are only ever added.
+    let mut map = memo.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Arc::clone(map.entry(key).or_default())
+}

@@ -1,0 +1,272 @@
+//! Which indexes are asked: flags, requirements files, `UPDRAFT_INDEX_URL`, uv's and pip's settings, and last
+//! what the base's own pip would ask.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::request::IndexPolicy;
+use reqwest::Url;
+
+use super::config_files::{self, Configured};
+use super::credentials::{Login, Netrc, take_from_url};
+use super::default_index::{self, DefaultIndexError};
+
+/// Seconds without a byte after which a request is given up (and tried again).
+const DEFAULT_TIMEOUT_S: u64 = 30;
+
+/// How several indexes are used together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// The first index that has the project answers alone.
+    #[default]
+    FirstIndex,
+    /// All indexes' files are candidates, as pip does. Whoever can write to any index can replace any package.
+    UnsafeBestMatch,
+}
+
+impl Strategy {
+    /// As the flag spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstIndex => "first-index",
+            Self::UnsafeBestMatch => "unsafe-best-match",
+        }
+    }
+}
+
+/// What the command line, or a requirements file, says about indexes.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--index-url`.
+    pub index_url: Option<String>,
+    /// `--extra-index-url`.
+    pub extra_index_urls: Vec<String>,
+    /// `--find-links`.
+    pub find_links: Vec<String>,
+    /// `--no-index`.
+    pub no_index: bool,
+}
+
+/// One index.
+#[derive(Debug, Clone)]
+pub struct IndexAddress {
+    /// Its address, without credentials.
+    pub url: Url,
+    /// Credentials that the address carried.
+    pub(super) login: Option<Login>,
+}
+
+/// Resolved settings of an [`super::Index`].
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Indexes in the order in which they are asked: extra ones before the main one.
+    pub indexes: Vec<IndexAddress>,
+    /// Places with loose files, in order.
+    pub find_links: Vec<Url>,
+    /// How several indexes are used together.
+    pub strategy: Strategy,
+    /// Use the cache only.
+    pub offline: bool,
+    pub(super) netrc: Netrc,
+    pub(super) timeout: Duration,
+}
+
+/// Why the settings do not name usable indexes.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not an address that can be asked.
+    #[error("`{text}` ({origin}) is not an index address: {problem}")]
+    Address {
+        /// As given, credentials removed.
+        text: String,
+        /// Setting that gave it.
+        origin: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A find-links place that is neither an address nor a directory.
+    #[error("`{text}` ({origin}) is neither a directory nor an http address")]
+    FindLinks {
+        /// As given.
+        text: String,
+        /// Setting that gave it.
+        origin: String,
+    },
+    /// Nothing names an index.
+    #[error("no package index is configured")]
+    NoIndex(#[source] DefaultIndexError),
+}
+
+impl SettingsError {
+    /// What the user can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "an index address looks like https://host.example/simple",
+            Self::FindLinks { .. } => {
+                "--find-links takes a directory with wheels, or a page that links to them"
+            }
+            Self::NoIndex(_) => {
+                "give --index-url, set UPDRAFT_INDEX_URL, or use a Python that has pip: its default is used"
+            }
+        }
+    }
+}
+
+/// Everything that settings are read from.
+pub struct Sources<'a> {
+    /// Command line.
+    pub flags: &'a Flags,
+    /// Requirements files.
+    pub files: &'a Flags,
+    /// Environment variables.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The interpreter whose pip is asked last.
+    pub python: Option<&'a Path>,
+}
+
+impl Settings {
+    /// Resolves the settings; `sources` are named in the order of precedence.
+    pub fn resolve(sources: &Sources<'_>, strategy: Strategy, offline: bool) -> Result<Self, SettingsError> {
+        let environment = sources.environment;
+        let layers = [
+            Configured::from_flags("command line", sources.flags),
+            Configured::from_flags("requirements file", sources.files),
+            config_files::updraft(environment),
+            config_files::uv_environment(environment),
+            config_files::pip_environment(environment),
+            config_files::uv_files(environment),
+            config_files::pip_files(environment),
+        ];
+        let no_index = layers.iter().any(|layer| layer.no_index);
+        let mut indexes = Vec::new();
+        if !no_index {
+            if let Some(layer) = layers.iter().find(|layer| !layer.extra_index_urls.is_empty()) {
+                for text in &layer.extra_index_urls {
+                    indexes.push(address(text, layer.origin)?);
+                }
+            }
+            let main = layers.iter().find_map(|layer| Some((layer.index_url.as_ref()?, layer.origin)));
+            indexes.push(match main {
+                Some((text, origin)) => address(text, origin)?,
+                None => {
+                    let text = default_index::ask(sources.python).map_err(SettingsError::NoIndex)?;
+                    address(&text, "default of pip")?
+                }
+            });
+        }
+        let mut find_links = Vec::new();
+        if let Some(layer) = layers.iter().find(|layer| !layer.find_links.is_empty()) {
+            for text in &layer.find_links {
+                find_links.push(place(text, layer.origin)?);
+            }
+        }
+        let timeout_s = layers.iter().find_map(|layer| layer.timeout_s).unwrap_or(DEFAULT_TIMEOUT_S);
+        Ok(Self {
+            indexes,
+            find_links,
+            strategy,
+            offline,
+            netrc: netrc_path(environment).map(|path| Netrc::read(&path)).unwrap_or_default(),
+            timeout: Duration::from_secs(timeout_s.max(1)),
+        })
+    }
+
+    /// What of the settings decides which packages are found: part of a request's identity.
+    pub fn policy(&self) -> IndexPolicy {
+        IndexPolicy {
+            urls: self.indexes.iter().map(|index| index.url.to_string()).collect(),
+            find_links: self.find_links.iter().map(Url::to_string).collect(),
+            strategy: self.strategy.as_str().to_owned(),
+        }
+    }
+}
+
+fn address(text: &str, origin: &str) -> Result<IndexAddress, SettingsError> {
+    let refuse = |text: String, problem| SettingsError::Address { text, origin: origin.to_owned(), problem };
+    let mut url = Url::parse(text.trim()).map_err(|_| refuse(shown(text), "it cannot be parsed"))?;
+    let login = take_from_url(&mut url);
+    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
+        return Err(refuse(url.to_string(), "it is no http or https address"));
+    }
+    Ok(IndexAddress { url, login })
+}
+
+/// Text that could not be parsed may still hold a password: what stands before an `@` is left out.
+fn shown(text: &str) -> String {
+    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, after)| format!("…@{after}"))
+}
+
+fn place(text: &str, origin: &str) -> Result<Url, SettingsError> {
+    let refuse = || SettingsError::FindLinks { text: shown(text), origin: origin.to_owned() };
+    let path = match Url::parse(text) {
+        Ok(mut url) if ["http", "https"].contains(&url.scheme()) => {
+            take_from_url(&mut url);
+            return Ok(url);
+        }
+        Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| refuse())?,
+        _ => PathBuf::from(text),
+    };
+    let path = path.canonicalize().map_err(|_| refuse())?;
+    if !path.is_dir() {
+        return Err(refuse());
+    }
+    Url::from_directory_path(path).map_err(|()| refuse())
+}
+
+fn netrc_path(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    environment("NETRC")
+        .map(PathBuf::from)
+        .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".netrc")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flags: &Flags, files: &Flags, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let sources = Sources { flags, files, environment: &environment, python: None };
+        Settings::resolve(&sources, Strategy::FirstIndex, false)
+    }
+
+    fn urls(settings: &Settings) -> Vec<String> {
+        settings.policy().urls
+    }
+
+    #[test]
+    fn flags_come_before_files_before_variables() {
+        let none = Flags::default();
+        let flag = Flags { index_url: Some("https://flag.example/simple".into()), ..Flags::default() };
+        let file = Flags { index_url: Some("https://file.example/simple".into()), ..Flags::default() };
+        let all = [
+            ("UPDRAFT_INDEX_URL", "https://updraft.example/simple"),
+            ("UV_INDEX_URL", "https://uv.example/simple"),
+            ("PIP_INDEX_URL", "https://pip.example/simple"),
+            ("PIP_EXTRA_INDEX_URL", "https://a.example/ https://b.example/"),
+        ];
+        let extra = ["https://a.example/", "https://b.example/"];
+        let first = |flags, files, from: usize| urls(&resolve(flags, files, &all[from..]).unwrap());
+        assert_eq!(first(&flag, &file, 0), [extra[0], extra[1], "https://flag.example/simple"]);
+        assert_eq!(first(&none, &file, 0), [extra[0], extra[1], "https://file.example/simple"]);
+        assert_eq!(first(&none, &none, 0), [extra[0], extra[1], "https://updraft.example/simple"]);
+        assert_eq!(first(&none, &none, 1), [extra[0], extra[1], "https://uv.example/simple"]);
+        assert_eq!(first(&none, &none, 2), [extra[0], extra[1], "https://pip.example/simple"]);
+    }
+
+    #[test]
+    fn no_index_leaves_find_links_and_errors_hide_passwords() {
+        let dir = tempfile::tempdir().unwrap();
+        let links = dir.path().display().to_string();
+        let flags = Flags { no_index: true, find_links: vec![links], ..Flags::default() };
+        let settings = resolve(&flags, &Flags::default(), &[]).unwrap();
+        assert_eq!((urls(&settings).len(), settings.find_links.len()), (0, 1));
+
+        let flags = Flags { index_url: Some("ftp://me:secret@host.example/".into()), ..Flags::default() };
+        let error = resolve(&flags, &Flags::default(), &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`ftp://host.example/` (command line) is not an index address: it is no http or https address"
+        );
+    }
+}

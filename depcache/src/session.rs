@@ -1,0 +1,219 @@
+//! What locking and building share: a base, index settings, a cache, and resolving with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use depcache_resolve::requirements::ReadError;
+use depcache_resolve::{
+    BasePolicy, Conflict, Expanded, Input, Prerelease, Proposal, RequirementsError, Resolution, ResolveError,
+};
+use domain::canonical::CanonicalError;
+use domain::{BaseRecord, Request};
+use pep440_rs::Version;
+use uv_normalize::PackageName;
+
+use crate::facts::IndexFacts;
+use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+use crate::progress::Progress;
+
+/// What decides a resolution beside requirements, base and indexes.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `--base-policy`.
+    pub base_policy: BasePolicy,
+    /// `--protect`.
+    pub protect: BTreeSet<PackageName>,
+    /// `--prerelease`.
+    pub prerelease: Prerelease,
+    /// `--exclude-newer`.
+    pub exclude_newer: Option<jiff::Timestamp>,
+    /// Pins of an earlier lock, preferred while they fit.
+    pub preferences: BTreeMap<PackageName, Version>,
+}
+
+/// A base with everything that resolving for it needs.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The base.
+    pub base: BaseRecord,
+    /// Cache of pages, metadata and wheels.
+    pub cache: Cache,
+    /// Index settings of the command line.
+    pub flags: Flags,
+    /// How several indexes are used together.
+    pub strategy: Strategy,
+    /// Use the cache only.
+    pub offline: bool,
+    /// Environment variables: index settings, `${NAME}` in requirements files.
+    pub variables: BTreeMap<String, String>,
+    /// What else decides.
+    pub options: Options,
+    /// Who is told.
+    pub progress: Progress,
+}
+
+/// Requirements files on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Directory to which the names are relative.
+    pub root: PathBuf,
+    /// Requirements files, as messages will name them.
+    pub requirements: Vec<String>,
+    /// Constraints files, likewise.
+    pub constraints: Vec<String>,
+}
+
+/// Why no index client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings are wrong.
+    #[error("the index settings are not usable")]
+    Settings(#[source] SettingsError),
+    /// The client could not be made.
+    #[error("the index client cannot be set up")]
+    Client(#[source] IndexError),
+}
+
+impl Session {
+    /// A session with the process's environment variables, the default cache and default options.
+    pub fn new(base: BaseRecord) -> Self {
+        let variables: BTreeMap<String, String> = std::env::vars().collect();
+        let cache = Cache::at(Cache::default_dir(&|name| variables.get(name).cloned()));
+        Self {
+            base,
+            cache,
+            flags: Flags::default(),
+            strategy: Strategy::default(),
+            offline: false,
+            variables,
+            options: Options::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Reads requirements and constraints with everything that they include. Blocking.
+    pub fn expand(&self, files: &Files) -> Result<Expanded, RequirementsError> {
+        let requirements: Vec<&str> = files.requirements.iter().map(String::as_str).collect();
+        let constraints: Vec<&str> = files.constraints.iter().map(String::as_str).collect();
+        let read = |path: &str| read_file(&files.root, path);
+        depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)
+    }
+
+    /// A client of the indexes that flags, files and settings name. Blocking: may ask the interpreter's pip.
+    pub fn open_index(&self, expanded: &Expanded) -> Result<Index, OpenError> {
+        let files = Flags {
+            index_url: expanded.options.index_url.clone(),
+            extra_index_urls: expanded.options.extra_index_urls.clone(),
+            find_links: expanded.options.find_links.clone(),
+            no_index: expanded.options.no_index,
+        };
+        let environment = |name: &str| self.variables.get(name).cloned();
+        let sources = Sources {
+            flags: &self.flags,
+            files: &files,
+            environment: &environment,
+            python: Some(Path::new(&self.base.base.interpreter.executable)),
+        };
+        let settings =
+            Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;
+        Index::new(settings, self.cache.clone()).map_err(OpenError::Client)
+    }
+
+    /// The identity-giving form of a request.
+    pub fn request(&self, expanded: &Expanded, index: &Index) -> Result<Request, CanonicalError> {
+        let lines = |entries: &[depcache_resolve::requirements::Entry]| {
+            let lines: BTreeSet<String> = entries
+                .iter()
+                .map(|entry| {
+                    let hashes: BTreeSet<String> =
+                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
+                    format!("{}{}", entry.requirement, hashes.into_iter().collect::<String>())
+                })
+                .collect();
+            lines.into_iter().collect::<Vec<_>>()
+        };
+        let mut protected: BTreeSet<String> = self.base.loaded.iter().cloned().collect();
+        protected.extend(self.options.protect.iter().map(ToString::to_string));
+        // Rules of their own kind ride with the policy's name, so that they are part of the identity.
+        let policy = match self.options.base_policy {
+            BasePolicy::Prefer => "prefer",
+            BasePolicy::Strict => "strict",
+        };
+        let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
+        let base_policy = match prerelease {
+            Prerelease::IfNecessary => policy.to_owned(),
+            Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
+            Prerelease::Allow => format!("{policy}; prerelease=allow"),
+            Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
+        };
+        Ok(Request {
+            schema: domain::request::SCHEMA,
+            requirements: lines(&expanded.requirements),
+            constraints: lines(&expanded.constraints),
+            base_id: self.base.base.id()?,
+            base_policy,
+            protected: protected.into_iter().collect(),
+            index: index.settings().policy(),
+            exclude_newer: self.options.exclude_newer.map(|moment| moment.to_string()),
+            verify: "imports".into(),
+        })
+    }
+
+    fn input(&self, expanded: &Expanded) -> Input {
+        Input {
+            base_policy: self.options.base_policy,
+            protect: self.options.protect.clone(),
+            prerelease: self.options.prerelease,
+            exclude_newer_ms: self.options.exclude_newer.map(jiff::Timestamp::as_millisecond),
+            preferences: self.options.preferences.clone(),
+            ..Input::new(expanded.clone(), self.base.clone())
+        }
+    }
+
+    /// Resolves on a blocking thread.
+    pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::resolve(&input, &facts)).await
+    }
+
+    /// Looks for the smallest change of the user's lines that resolves `conflict`.
+    pub async fn propose(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        conflict: Conflict,
+    ) -> Result<Option<Proposal>, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
+    }
+
+    /// Looks for an upper bound of `culprit` under which `failing` may work.
+    pub async fn propose_cap(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        failing: PackageName,
+        culprit: PackageName,
+    ) -> Result<Option<Proposal>, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
+    }
+}
+
+/// Runs blocking work off the async threads; a panic in it goes on in the caller.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn read_file(root: &Path, path: &str) -> Result<Vec<u8>, ReadError> {
+    std::fs::read(root.join(path)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ReadError::NotFound,
+        _ => ReadError::Unreadable(Box::new(error)),
+    })
+}

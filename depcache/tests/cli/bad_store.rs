@@ -1,0 +1,47 @@
+//! Stores that cannot be used.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+#[test]
+fn no_s3_there() {
+    let mut world = World::with_packages();
+    world.use_store("s3://bucket/prefix");
+    // Port 9 of loopback: nobody listens there, and nobody will.
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "topsecret"),
+        ("AWS_REGION", "us-east-1"),
+    ] {
+        world.set(name, value);
+    }
+    let ran = world.build("beta\n");
+    assert!(!ran.stderr.contains("topsecret"));
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+}
+
+#[test]
+fn address_of_no_store() {
+    let mut world = World::with_packages();
+    world.use_store("ftp://somewhere");
+    let ran = world.build("beta\n");
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+}
+
+#[test]
+fn wrong_secret() {
+    let root = tempfile::tempdir().unwrap();
+    let server = testkit::s3::Server::start_at(root.path(), 0);
+    let mut world = World::with_packages();
+    world.use_store("s3://updraft/prefix");
+    server.create_bucket("updraft");
+    for (name, value) in server.env() {
+        world.set(name, &value);
+    }
+    world.set("AWS_SECRET_ACCESS_KEY", "topsecret");
+    let ran = world.build("beta\n");
+    assert!(!ran.stderr.contains("topsecret"));
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+}
