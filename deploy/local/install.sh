@@ -15,16 +15,18 @@ need postgres postgresql
 need git git
 
 python=""
-for candidate in ${UPDRAFT_PYTHON:-} python3.11 python3; do
+for candidate in ${UPDRAFT_LOCAL_PYTHON:-} python3.11 python3; do
     if command -v "$candidate" >/dev/null 2>&1 &&
         [ "$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = 3.11 ]; then
         python=$candidate
         break
     fi
 done
-[ -n "$python" ] || missing="$missing python3.11"
+[ -n "$python" ] || missing="$missing python3.11 python3.11-venv python3-pip"
 # pip is asked for the machine's index settings. Debian ships it apart from the interpreter.
 if [ -n "$python" ] && ! "$python" -m pip --version >/dev/null 2>&1; then missing="$missing python3-pip"; fi
+# An environment's interpreter has no pip of its own; there the one that comes with ensurepip is asked.
+if [ -n "$python" ] && ! "$python" -c 'import ensurepip' >/dev/null 2>&1; then missing="$missing python3-venv"; fi
 
 [ -n "$missing" ] || exit 0
 echo "Missing system packages:$missing" >&2

@@ -50,9 +50,7 @@ class AgentTest(unittest.TestCase):
         answers = [(503, {"reason": "fetching"}), (503, {"reason": "fetching"}), (200, {})]
         clock = iter(range(100))
         with AgentSocket(self.socket, lambda _: answers.pop(0)):
-            wait_for_tree(
-                "demo", PUBLICATION, lambda: not answers, 60, now=lambda: float(next(clock)), pause=lambda _: None
-            )
+            wait_for_tree("demo", PUBLICATION, lambda: not answers, 60, now=lambda: float(next(clock)), pause=lambda _: None)
         self.assertEqual(answers, [])
 
     def test_the_wait_is_bounded_and_ends_with_the_last_reason(self) -> None:

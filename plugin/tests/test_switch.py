@@ -6,8 +6,10 @@ Plain Python: no Airflow needed.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import unittest
 import venv
@@ -37,7 +39,12 @@ class SwitchTest(unittest.TestCase):
         cls.base, cls.volume = Path(folder.name, "base"), Path(folder.name, "volume")
         (cls.volume / "envs").mkdir(parents=True)
         venv.create(cls.base, symlinks=True)
-        host = {"host/__init__.py": "", "host/inner/__init__.py": "", "host/plugins/mine.py": "", "host/lone/__init__.py": ""}
+        host = {
+            "host/__init__.py": "",
+            "host/inner/__init__.py": "",
+            "host/plugins/mine.py": "",
+            "host/lone/__init__.py": "",
+        }
         for part in (
             distribution("host", "1.0", host),
             distribution("settled", "1.0", {"settled.py": "V = 1\n", "settled.pth": "import settled\n"}),
@@ -104,7 +111,11 @@ print(json.dumps({"path": sys.path, "prefix": [sys.prefix, sys.exec_prefix], "ex
         self.assertEqual(got, "/opt/plugins")
 
     def test_only_extended_packages_change_and_see_the_layer(self) -> None:
-        layer = distribution("host-extra", "1.0", {"host/inner/added.py": "X = 1\n", "host/data.txt": "layer", "host/plugins/more.py": ""})
+        layer = distribution(
+            "host-extra",
+            "1.0",
+            {"host/inner/added.py": "X = 1\n", "host/data.txt": "layer", "host/plugins/more.py": ""},
+        )
         got = self.run_in_base(
             self.env(layer),
             """
@@ -115,7 +126,9 @@ import host.inner.added, host.plugins.more
 print(json.dumps({"n": packages, "lone": lone == host.lone.__path__, "data": importlib.resources.files(host).joinpath("data.txt").read_text(),
   "spec": host.__spec__.submodule_search_locations == host.__path__, "path": host.__path__}))""",
         )
-        self.assertEqual(got["n"], 2, "host and host.inner; host.plugins is a namespace and follows, host.lone is the base's own")
+        self.assertEqual(
+            got["n"], 2, "host and host.inner; host.plugins is a namespace and follows, host.lone is the base's own"
+        )
         self.assertTrue(got["lone"])
         self.assertTrue(got["spec"])
         self.assertEqual(got["data"], "layer")
@@ -156,6 +169,15 @@ print(json.dumps({"n": packages, "lone": lone == host.lone.__path__, "data": imp
         self.assertRegex(self.refusal(env_id, "import settled"), r"ShadowedModulesError.*settled: settled\.py")
         free = self.env(distribution("host", "2.0", {"host/__init__.py": "V = 2\n"}), shadows=["host"])
         self.assertEqual(self.run_in_base(free, "S.switch(env); import host; print(json.dumps(host.V))"), 2)
+
+    def test_refuses_a_shadow_of_a_library_that_is_only_mapped(self) -> None:
+        some = next(Path(sysconfig.get_path("platstdlib"), "lib-dynload").glob("_json*.so"))
+        library = site_packages(self.base) / "linked.libs" / "libanswer.so"
+        write(site_packages(self.base), distribution("linked", "1.0", {"linked.libs/libanswer.so": "", "linked.py": ""}))
+        shutil.copy(some, library)
+        env_id = self.env(distribution("linked", "2.0", {"linked.py": ""}), shadows=["linked"])
+        told = self.refusal(env_id, f"import ctypes; ctypes.CDLL({str(library)!r})")
+        self.assertRegex(told, r"ShadowedModulesError.*linked: linked\.libs/libanswer\.so")
 
     def test_refuses_a_folder_that_is_no_environment(self) -> None:
         (self.volume / "envs" / "half").mkdir(exist_ok=True)

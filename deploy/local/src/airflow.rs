@@ -17,7 +17,7 @@ pub(crate) const REPOSITORY: &str = "demo";
 /// Connection that Airflow writes and reads logs with.
 const LOG_CONNECTION: &str = "updraft_logs";
 /// The API server imports most of Airflow; a loaded machine with cold caches takes long.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 /// Not a secret: there are no stored connections to protect in a database that lives as long as one demo.
 const FERNET_KEY: &str = "6ZbLxVQ2nT9L1m3N2N2kqk8iG2vC6p6xQpKJ3rQ0b1A=";
 

@@ -125,7 +125,9 @@ pub(crate) async fn down(state: &State, progress: &Progress) -> Result<(), Failu
         if rest.is_empty() || started.elapsed() > REAP {
             break;
         }
-        rest.iter().for_each(|entry| process::signal(entry, Signal::SIGKILL));
+        for entry in &rest {
+            process::signal(entry, Signal::SIGKILL);
+        }
         tokio::time::sleep(LOOK).await;
     }
     state.ledger().clear()?;

@@ -62,7 +62,7 @@ pub(crate) async fn install() -> Result<(), Failure> {
 
 /// Python 3.11: scikit-learn 1.3.0, which the demo pins, has no wheels for newer ones.
 pub(crate) async fn python(state: &State) -> Result<String, Failure> {
-    let named = std::env::var("UPDRAFT_PYTHON").ok();
+    let named = std::env::var("UPDRAFT_LOCAL_PYTHON").ok();
     let mut candidates: Vec<&str> = named.as_deref().into_iter().collect();
     candidates.extend(["python3.11", "python3"]);
     for candidate in candidates {

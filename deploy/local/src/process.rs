@@ -166,7 +166,7 @@ pub(crate) fn signal(entry: &Entry, signal: Signal) {
         && entry.is_running()
     {
         // It may end between the look and the signal: nothing is lost then.
-        drop(kill(Pid::from_raw(pid), signal));
+        kill(Pid::from_raw(pid), signal).ok();
     }
 }
 

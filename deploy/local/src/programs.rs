@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::machine;
 use crate::process::Program;
 use crate::repository;
-use crate::services::STORE;
+use crate::services::{AIRFLOW_LOGS, STORE};
 use crate::state::State;
 
 /// Seconds without a task after which a worker is drained: long enough to see one worker serve two environments,
@@ -47,11 +47,14 @@ fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
         [
             ("UPDRAFT_STORE", STORE.to_owned()),
             ("UPDRAFT_VOLUME", path("volume")),
-            ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
-            ("UPDRAFT_BASE", base.join("bin/python").display().to_string()),
+            ("UPDRAFT_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_BROKER_URL", state.redis_url()),
             ("UPDRAFT_RELEASE", "local".to_owned()),
+            ("UPDRAFT_POLL_INTERVAL_MS", "500".to_owned()),
             ("UPDRAFT_CACHE_DIR", path("cache")),
+            // Task logs are shipped from Airflow's folder to where Airflow looks for them.
+            ("UPDRAFT_BASE_LOG_FOLDER", path("airflow/logs")),
+            ("UPDRAFT_REMOTE_LOG_FOLDER", AIRFLOW_LOGS.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
@@ -64,8 +67,9 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
     env.extend(
         [
             ("UPDRAFT_GIT_URL", repository::bare(state).display().to_string()),
-            ("UPDRAFT_GIT_BRANCH", repository::BRANCH.to_owned()),
-            ("UPDRAFT_POLL_MS", "500".to_owned()),
+            ("UPDRAFT_GIT_REF", repository::BRANCH.to_owned()),
+            ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
+            ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_STATE_DIR", state.path("sync").display().to_string()),
             ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
@@ -106,7 +110,7 @@ fn pools_file(state: &State, agent: &Path) -> String {
         .map(|word| serde_json::Value::from(*word).to_string())
         .collect();
         format!(
-            "[pools.{name}]\nqueues = ["{queue}"]\nslots_per_worker = {slots}\nmin = 0\nmax = {max}\nidle_s = {IDLE_S}\n\
+            "[pools.{name}]\nqueues = ['{queue}']\nslots_per_worker = {slots}\nmin = 0\nmax = {max}\nidle_s = {IDLE_S}\n\
              drain_timeout_s = 3600\ncommand = [{}]\n",
             command.join(", ")
         )

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, write_json};
 
-/// Bytes of a secret; written as twice as many digits.
+/// Random bytes behind a secret.
 const SECRET_BYTES: usize = 32;
 
 /// Ports on loopback, chosen free at each start.
@@ -142,12 +142,12 @@ fn free_ports() -> Result<Ports, Failure> {
 }
 
 fn secrets() -> Result<Secrets, Failure> {
-    let secret = || {
+    let secret = || -> Result<String, Failure> {
         let mut bytes = [0; SECRET_BYTES];
         fs::File::open("/dev/urandom")
             .and_then(|mut source| std::io::Read::read_exact(&mut source, &mut bytes))
             .map_err(Failure::file("read", "/dev/urandom"))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(domain::Digest::of(&bytes).to_string())
     };
     Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()? })
 }

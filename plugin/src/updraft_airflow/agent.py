@@ -97,7 +97,5 @@ def wait_for_tree(
         except NotReadyError as error:
             reason = str(error)
         if now() >= deadline:
-            raise NotReadyError(
-                f"publication {publication} of `{repository}` is not ready after {wait_s:.0f} s: {reason}"
-            )
+            raise NotReadyError(f"publication {publication} of `{repository}` is not ready after {wait_s:.0f} s: {reason}")
         pause(RETRY_S)

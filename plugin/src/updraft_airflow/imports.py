@@ -93,6 +93,6 @@ def run_path_lines(environment: Environment, base: Base) -> list[str]:
         ours = base.holds(file.name)
         if file.name.startswith(".") or (ours is not None and ours.read_bytes() == file.read_bytes()):
             continue
-        site.addpackage(str(environment.site_packages), file.name, known)  # type: ignore[attr-defined]
+        site.addpackage(str(environment.site_packages), file.name, known)
         ran.append(file.name)
     return ran

@@ -58,9 +58,7 @@ def enter(volume: Volume, publication: str, name: str, role: Role) -> None:
     """Have the publication's tree and environment on this machine and switch this process to it."""
     try:
         wait_s = _seconds("UPDRAFT_WAIT_S", WAIT_S)
-        agent.wait_for_tree(
-            volume.repository, publication, lambda: environment_on_volume(volume, publication, name)[0], wait_s
-        )
+        agent.wait_for_tree(volume.repository, publication, lambda: environment_on_volume(volume, publication, name)[0], wait_s)
         environment = environment_on_volume(volume, publication, name)[1]
         if environment is None:
             log.info("Publication %s of %s has no environment; running in the base", publication, volume.repository)
@@ -107,9 +105,7 @@ def _first_reschedule() -> dt.datetime | None:
     from structlog.contextvars import get_contextvars
 
     bound = get_contextvars()
-    answer = SUPERVISOR_COMMS.send(
-        GetTaskRescheduleStartDate(ti_id=bound["ti_id"], try_number=bound.get("try_number", 1))
-    )
+    answer = SUPERVISOR_COMMS.send(GetTaskRescheduleStartDate(ti_id=bound["ti_id"], try_number=bound.get("try_number", 1)))
     return answer.start_date if isinstance(answer, TaskRescheduleStartDate) else None
 
 

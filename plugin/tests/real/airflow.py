@@ -90,7 +90,17 @@ class Airflow:
         subprocess.run([airflow, "db", "migrate"], env=self.environ, check=True, capture_output=True)
         self.processes.start("api-server", [airflow, "api-server"], self.environ)
         self.processes.start("scheduler", [airflow, "scheduler"], self.environ)
-        worker = [airflow, "celery", "worker", "-q", "default", "-H", "probe@%h", "--without-mingle", "--without-gossip"]
+        worker = [
+            airflow,
+            "celery",
+            "worker",
+            "-q",
+            "default",
+            "-H",
+            "probe@%h",
+            "--without-mingle",
+            "--without-gossip",
+        ]
         self.worker_pid = self.processes.start("worker", worker, self.agent_environ()).pid
         eventually("the API server answers", lambda: http_ok(f"http://127.0.0.1:{self.port}/api/v2/monitor/health"))
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/auth/token", timeout=10) as response:

@@ -44,7 +44,13 @@ class Processes:
     def start(self, name: str, command: list[str], environ: dict[str, str], **options: object) -> subprocess.Popen:
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
+                command,
+                env=environ,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                **options,
             )
         self._running[name] = process
         return process

@@ -101,7 +101,9 @@ print(json.dumps(seen))"""
         old, new = self.env("1.0"), self.env("2.0")
         first, second = self.publish(1, old), self.publish(2, new, current=False)
         third = self.publish(3, new, current=False)
-        code = MAKE + f"""
+        code = (
+            MAKE
+            + f"""
 import json, os
 from pathlib import Path
 volume = Path({str(self.volume)!r})
@@ -114,14 +116,18 @@ flip({second!r}); bundle.refresh(); seen.append(bundle.get_current_version().ver
 module.HOLD_S = 0; bundle.refresh(); seen.append(bundle.get_current_version().version)
 module.HOLD_S = 120; flip({third!r})
 print(json.dumps(seen))"""
+        )
         self.assertEqual(self.last(code, prefix=self.volume / "envs" / old), [first, first, second])
         flip(self.volume, REPOSITORY, second)
-        code = MAKE + f"""
+        code = (
+            MAKE
+            + f"""
 import json
 bundle.initialize(); a = bundle.get_current_version().version
 from pathlib import Path
 link = Path({str(self.volume)!r}, "current", {REPOSITORY!r}); link.unlink(); link.symlink_to("../trees/{REPOSITORY}/{third}")
 bundle.refresh(); print(json.dumps([a, bundle.get_current_version().version]))"""
+        )
         self.assertEqual(self.last(code, prefix=self.volume / "envs" / new), [second, third], "same environment: at once")
 
     def callback(self, env_id: str | None) -> tuple[object, str, str]:

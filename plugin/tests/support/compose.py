@@ -22,8 +22,14 @@ def site_packages(prefix: Path) -> Path:
 
 
 def compose(
-    volume: Path, base: Path, parts: Sequence[Files], *, shadows: Sequence[str] = (), mode: str = "task",
-    keep_shadowed: bool = False, **manifest: Any
+    volume: Path,
+    base: Path,
+    parts: Sequence[Files],
+    *,
+    shadows: Sequence[str] = (),
+    mode: str = "task",
+    keep_shadowed: bool = False,
+    **manifest: Any,
 ) -> str:
     """An environment of layer files over links to the base's entries; its id. Folders that both have are merged.
 
@@ -82,9 +88,7 @@ def _interpreter(root: Path, base: Path) -> None:
     (bin_dir / "airflow").chmod(0o755)
 
 
-def publish(
-    volume: Path, repository: str, sequence: int, files: Files, env_id: str | None, *, current: bool = True
-) -> str:
+def publish(volume: Path, repository: str, sequence: int, files: Files, env_id: str | None, *, current: bool = True) -> str:
     """A publication with its tree, and the flip of `current` to it; its id."""
     publication = f"{sequence:08d}-{hashlib.sha256(str(sequence).encode()).hexdigest()[:12]}"
     tree = volume / "trees" / repository / publication

@@ -75,8 +75,7 @@ def provider() -> dict[str, str]:
             "airflow/providers/probe/operators/probe.py": OPERATOR,
             "airflow/probe_resource.txt": "resource of the layer",
         },
-        "[apache_airflow_provider]\n"
-        "provider_info = airflow.providers.probe.get_provider_info:get_provider_info\n",
+        "[apache_airflow_provider]\nprovider_info = airflow.providers.probe.get_provider_info:get_provider_info\n",
     )
 
 

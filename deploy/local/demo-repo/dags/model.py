@@ -21,6 +21,11 @@ with DAG("model", schedule=None, start_date=dt.datetime(2024, 1, 1), catchup=Fal
         frame["y"] = 2 * frame["x"] + 1
         model = LinearRegression().fit(frame[["x"]], frame["y"])
         print(f"{GREETING}: slope {model.coef_[0]:.3f}, pandas {pd.__version__}, scikit-learn {sklearn.__version__}")
-        return {"pandas": pd.__version__, "scikit-learn": sklearn.__version__, "greeting": GREETING, "worker": worker_pid()}
+        return {
+            "pandas": pd.__version__,
+            "scikit-learn": sklearn.__version__,
+            "greeting": GREETING,
+            "worker": worker_pid(),
+        }
 
     fit()

@@ -14,13 +14,13 @@ use crate::progress::Progress;
 use crate::repository::{self, MODEL, REQUIREMENTS};
 
 /// A commit with the same requirements: fetched, checked, flipped.
-const CODE: Duration = Duration::from_secs(180);
+const CODE: Duration = Duration::from_mins(3);
 /// A build of one other package.
-const ENVIRONMENT: Duration = Duration::from_secs(600);
+const ENVIRONMENT: Duration = Duration::from_mins(10);
 /// Until the pinned run's first task runs.
-const STARTED: Duration = Duration::from_secs(120);
+const STARTED: Duration = Duration::from_mins(2);
 /// Two minutes of work, and the task after it.
-const LONG_RUN: Duration = Duration::from_secs(420);
+const LONG_RUN: Duration = Duration::from_mins(7);
 const PINNED: &str = "demo-pinned";
 /// Another pandas than the newest that goes with the other requirements.
 const OTHER_PANDAS: &str = "2.2.3";

@@ -11,9 +11,9 @@ use crate::process::until;
 use crate::progress::Progress;
 
 /// The rest of the first two-minute run.
-const LAST_RUN: Duration = Duration::from_secs(300);
+const LAST_RUN: Duration = Duration::from_mins(5);
 /// Idle time, drain, the worker's own end.
-const TO_ZERO: Duration = Duration::from_secs(180);
+const TO_ZERO: Duration = Duration::from_mins(3);
 
 pub(super) async fn to_zero(
     watch: &Watch<'_>,

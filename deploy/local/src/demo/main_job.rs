@@ -12,11 +12,11 @@ use crate::process::until;
 use crate::progress::Progress;
 
 /// A worker from nothing, on a loaded machine.
-const FIRST_TASK: Duration = Duration::from_secs(120);
+const FIRST_TASK: Duration = Duration::from_mins(2);
 /// A line of a running task, shipped and shown.
-const LIVE: Duration = Duration::from_secs(60);
+const LIVE: Duration = Duration::from_mins(1);
 /// Forty short tasks: a slot is held five seconds by each (Airflow's own wait).
-const FAN_OUT: Duration = Duration::from_secs(300);
+const FAN_OUT: Duration = Duration::from_mins(5);
 /// Run of the two-minute DAG that the first part looks at.
 pub(super) const LONG_RUN: &str = "demo-live";
 const TASKS: usize = 42;

@@ -11,7 +11,8 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Claim {
     /// What is claimed.
-    pub claim: String,
+    #[serde(rename = "claim")]
+    pub says: String,
     /// What was seen.
     pub measured: String,
     /// Does it hold?
@@ -32,7 +33,7 @@ impl Verdict {
     pub(crate) fn add(&mut self, claim: &str, measured: impl Into<String>, holds: bool) {
         self.schema = SCHEMA;
         self.holds = holds && (self.holds || self.claims.is_empty());
-        self.claims.push(Claim { claim: claim.to_owned(), measured: measured.into(), holds });
+        self.claims.push(Claim { says: claim.to_owned(), measured: measured.into(), holds });
     }
 
     /// True when there are claims and all hold.
@@ -45,7 +46,7 @@ impl Verdict {
         let width = |of: fn(&Claim) -> &String| {
             self.claims.iter().map(|claim| of(claim).chars().count()).max().unwrap_or(0).max(8)
         };
-        let (claims, measured) = (width(|claim| &claim.claim), width(|claim| &claim.measured));
+        let (claims, measured) = (width(|claim| &claim.says), width(|claim| &claim.measured));
         let mut table = String::new();
         let mut line = |a: &str, b: &str, c: &str| {
             let _infallible = writeln!(table, "{a:claims$}  {b:measured$}  {c}");
@@ -53,7 +54,7 @@ impl Verdict {
         line("claim", "measured", "holds?");
         line(&"-".repeat(claims), &"-".repeat(measured), "------");
         for claim in &self.claims {
-            line(&claim.claim, &claim.measured, if claim.holds { "yes" } else { "NO" });
+            line(&claim.says, &claim.measured, if claim.holds { "yes" } else { "NO" });
         }
         table
     }

@@ -19,9 +19,9 @@ use crate::state::State;
 /// DAGs of the demo's repository.
 pub(super) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
 /// A short run with a worker to start for it, on a loaded machine.
-const SHORT_RUN: Duration = Duration::from_secs(180);
+const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
-const PARSE: Duration = Duration::from_secs(120);
+const PARSE: Duration = Duration::from_mins(2);
 
 /// Everything that the demo looks at.
 #[derive(Debug)]

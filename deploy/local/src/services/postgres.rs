@@ -14,7 +14,7 @@ use crate::process::{Program, until_served};
 use crate::state::State;
 
 /// A new cluster starts in a second; a loaded machine takes longer.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// PostgreSQL refuses to run as root; Debian's package brings this user.
 const USER: &str = "postgres";
 /// Where Debian keeps the programs that are not for everybody.
