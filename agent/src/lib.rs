@@ -4,7 +4,8 @@
 //! settings → start ─┬─ worker: driver ⇄ agent_core (decides) → process, pidbox, drain record
 //!                   ├─ run: component, start new then end old
 //!                   ├─ volume: follower (ref) → preparer → tree, environment → current link
-//!                   └─ socket: health, worker, drain, trees, environments
+//!                   ├─ socket: health, worker, drain, trees, environments
+//!                   └─ sync: git → publication → flip
 //! ```
 //!
 //! Invariants:
@@ -30,6 +31,7 @@ pub mod run;
 pub mod settings;
 pub mod socket;
 pub mod start;
+pub mod sync;
 pub mod volume;
 pub mod worker;
 

@@ -38,3 +38,4 @@ pub mod lock;
 pub mod progress;
 mod propose;
 pub mod session;
+pub mod verify;

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
 pub use broker_url::BrokerUrl;
+pub use crate::sync::SyncSettings;
 pub use resolve::{Resolved, SettingsError, resolve};
 
 /// Keeps Airflow's workers, their code and their environments.
@@ -47,6 +48,8 @@ pub enum Command {
     Worker(Box<WorkerSettings>),
     /// Run a component inside the current environment of a repository; at a flip start new, end old
     Run(Box<RunSettings>),
+    /// Follow a git repository: build, prove, publish, flip
+    Sync(Box<SyncSettings>),
     /// Ask a worker's agent how it is
     Status(StatusSettings),
 }

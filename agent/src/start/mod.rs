@@ -2,6 +2,7 @@
 
 mod delivery;
 mod run;
+mod sync;
 mod worker;
 
 use daemon::{Cause, Outcome};
@@ -9,6 +10,7 @@ use domain::exit;
 
 pub use delivery::{Deliver, StartError};
 pub use run::run;
+pub use sync::{sync, sync_status};
 pub use worker::worker;
 
 /// The exit code of a program that ended this way.

@@ -8,16 +8,15 @@ use crate::index::IndexError;
 use crate::layers::LayerError;
 use crate::lock::{LockError, PylockError};
 use crate::session::OpenError;
+use crate::verify::{Failure, VerifyError};
 
 /// A requested distribution that does not import in the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportFailure {
     /// Normalised name of the requested distribution.
     pub name: String,
-    /// What the import said, last line of the traceback.
-    pub error: String,
-    /// Distribution in whose module the import broke, when it is another one.
-    pub culprit: Option<String>,
+    /// What failed, and in which other distribution's code, if that is known.
+    pub failure: Failure,
 }
 
 /// Why no environment was built.
@@ -99,18 +98,9 @@ pub enum BuildError {
         /// A change that resolves, builds and imports; only looked for when asked.
         proposal: Option<Box<Proposed>>,
     },
-    /// The import check took too long.
-    #[error("the import check did not end within {timeout_s} s")]
-    VerifyTimedOut {
-        /// The limit.
-        timeout_s: u64,
-    },
-    /// The interpreter of the import check died.
-    #[error("the interpreter died while it imported the requested packages: {said}")]
-    VerifyDied {
-        /// The last line that it said.
-        said: String,
-    },
+    /// The import check gave no answer.
+    #[error("the environment could not be verified")]
+    Verify(#[source] VerifyError),
     /// The object store failed.
     #[error("the object store failed")]
     Store(#[source] objectstore::Error),
@@ -152,6 +142,8 @@ impl BuildError {
             Self::Lock(LockError::Index { source, .. }) | Self::Download { source, .. } => source.is_retryable(),
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
             Self::Store(error) => error.is_retryable(),
+            Self::Verify(error) => error.is_retryable(),
+            Self::Environment(error) => error.is_retryable(),
             _ => false,
         }
     }
@@ -173,6 +165,9 @@ impl BuildError {
                 Some("pin an older release of the package that broke the import, or a newer one of the package that does not import".into())
             }
             Self::Store(error) => error.hint().map(Into::into),
+            Self::Verify(error) => Some(error.hint().into()),
+            Self::Environment(error) => Some(error.hint().into()),
+            Self::Layer { source, .. } => Some(source.hint().into()),
             Self::Damaged { .. } => Some("delete the object and build again".into()),
             Self::Busy { .. } => Some("try again later".into()),
             Self::Disk { .. } => Some("check permissions and free space".into()),
@@ -192,18 +187,21 @@ impl BuildError {
             | Self::Layer { .. }
             | Self::Environment(_)
             | Self::Imports { .. }
-            | Self::VerifyDied { .. } => DATA,
+            | Self::Verify(VerifyError::Died { .. }) => DATA,
             Self::Open(OpenError::Settings(_)) => USAGE,
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Lock(LockError::HashNotAllowed { .. }) => DATA,
-            Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } | Self::VerifyTimedOut { .. } => TRY_AGAIN,
+            Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => TRY_AGAIN,
             Self::Resolve(ResolveError::Facts { source, .. }) => {
                 let index = source.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
                 index.map_or(UNAVAILABLE, IndexError::exit_code)
             }
             Self::Resolve(_) => DATA,
             Self::Lock(LockError::Base(_)) | Self::Identity(_) => BUG,
+            Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
+            Self::Verify(VerifyError::Answer(_)) => BUG,
+            Self::Verify(_) => UNAVAILABLE,
             Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
         }
     }

@@ -214,9 +214,9 @@ async fn install(
     let started = Instant::now();
     context.session.progress.tell(Event::Started { step: "verify", total: 0 });
     let volume = context.volume.clone().unwrap_or_else(|| scratch.path().join("volume"));
-    let checked = check::imports(context, env_id, &manifest, &volume).await?;
+    let imports = check::imports(context, env_id, &manifest, &volume).await?;
     let verify_ms = since_ms(started);
-    let outcome = format!("{} requested packages import", checked.imports.len());
+    let outcome = format!("{} requested packages import", imports.len());
     context.session.progress.tell(Event::Finished { step: "verify", took_ms: verify_ms, outcome: &outcome });
 
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
@@ -231,7 +231,7 @@ async fn install(
         manifest,
         known: false,
         warnings: Vec::new(),
-        imports: checked.imports,
+        imports,
         layers_built: tally.built.into_inner(),
         layers_reused: tally.reused.into_inner(),
         timings_ms,

@@ -144,10 +144,7 @@ impl From<BuildError> for Failure {
             BuildError::Imports { ref failures, ref proposal } => {
                 let mut text = error.to_string();
                 for failure in failures {
-                    text.push_str(&format!("\n  - {}: {}", failure.name, failure.error));
-                    if let Some(culprit) = &failure.culprit {
-                        text.push_str(&format!("\n    it broke in {culprit}"));
-                    }
+                    text.push_str(&format!("\n  - {}: {}", failure.name, failure.failure));
                 }
                 Self::new(code, with_proposal(text, proposal.as_deref()), hint)
             }

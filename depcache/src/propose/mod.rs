@@ -78,7 +78,7 @@ async fn step(
         Obstacle::Conflict(conflict) => session.propose(index, current, (**conflict).clone()).await,
         Obstacle::Imports(failures) => {
             for failure in failures {
-                let culprit = failure.culprit.as_deref().and_then(|name| name.parse::<PackageName>().ok());
+                let culprit = failure.failure.culprit.as_deref().and_then(|name| name.parse::<PackageName>().ok());
                 let failing = failure.name.parse::<PackageName>().ok();
                 let (Some(failing), Some(culprit)) = (failing, culprit) else { continue };
                 if let Some(found) = session.propose_cap(index, current, failing, culprit).await? {

@@ -1,0 +1,93 @@
+//! `updraft-agent sync`: a commit in git becomes the tree and the environments that everything runs with.
+//!
+//! One round after the other: poll git, export the commit, build its environments for each live base, prove
+//! them, publish, flip. Whatever fails, nothing flips: a commit that is wrong is *refused* once and told; a
+//! dependency that is away is *trouble*, asked again with growing waits.
+//!
+//! Invariants:
+//! - Users' code runs in other processes only: the build's (index credentials, none of git's) and the checks'
+//!   (none at all). This process is not dumpable, so that they cannot read its variables either.
+//! - The store is the only state that counts. What is kept in the state directory is told to people and saves
+//!   work; without it the same is published. Every step may be the last before a `kill -9`.
+//! - Of several syncs on one repository the conditional writes of the ref let one win each step; the others
+//!   read again and go on from there.
+
+mod airflow;
+mod announce;
+mod bases;
+mod build;
+mod candidate;
+mod check;
+mod error;
+mod flip;
+
+mod publication;
+mod round;
+mod settings;
+mod status;
+mod tree;
+
+use std::time::Duration;
+
+use daemon::Backoff;
+use tokio_util::sync::CancellationToken;
+
+pub use error::SyncError;
+pub use settings::{SyncAction, SyncSettings};
+pub use status::{Outcome, Status, Told, Verdict};
+
+use round::Follower;
+
+/// Longest wait after repeated trouble: a server that is back is noticed within half a minute.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Follows the repository until `stop`. With `once` ends after the first commit was published or refused.
+///
+/// `Err` only for settings with which nothing can be done; everything else is told and tried again.
+pub async fn run(settings: SyncSettings, stop: CancellationToken) -> Result<(), SyncError> {
+    protect_secrets();
+    let poll = Duration::from_millis(settings.poll_interval_ms);
+    let mut backoff = Backoff::new(poll, MAX_BACKOFF);
+    let once = settings.once;
+    let mut sync = Follower::open(settings)?;
+    loop {
+        let Some(result) = stop.run_until_cancelled(Box::pin(sync.round())).await else { return Ok(()) };
+        let wait = match result {
+            Ok(()) => {
+                sync.status.clear_trouble();
+                backoff.reset();
+                poll
+            }
+            Err(error) => {
+                sync.status.trouble(&error);
+                backoff.next_wait()
+            }
+        };
+        sync.save_status();
+        if once && sync.status.trouble.is_none() {
+            return Ok(());
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Keeps this process' memory and variables from other processes of the same user.
+fn protect_secrets() {
+    let hidden = rustix::process::DumpableBehavior::NotDumpable;
+    if let Err(error) = rustix::process::set_dumpable_behavior(hidden) {
+        tracing::warn!(%error, "this process cannot be hidden from the processes it starts");
+    }
+}
+
+/// `updraft-agent sync status`: the document as JSON or text; `None` when nothing was synced yet.
+pub fn status(settings: &SyncSettings, json: bool) -> Result<Option<String>, SyncError> {
+    let Some(status) = Status::load(&settings.state_dir)? else { return Ok(None) };
+    if json {
+        return serde_json::to_string_pretty(&status)
+            .map(|text| Some(text + "\n"))
+            .map_err(SyncError::Encode);
+    }
+    Ok(Some(status.to_string()))
+}

@@ -1,0 +1,92 @@
+//! DAGs: versions, pausing, parsing now, import errors.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::path::segment;
+use crate::{Client, Error, Step};
+
+/// A DAG.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Dag {
+    /// Its id.
+    pub dag_id: String,
+    /// Paused DAGs start no runs by themselves.
+    pub is_paused: bool,
+    /// Its file failed to parse; the scheduler ignores the DAG, its running runs too.
+    #[serde(default)]
+    pub has_import_errors: bool,
+    /// Bundle its file is in.
+    pub bundle_name: Option<String>,
+    /// Version that new runs get: the bundle's version at the last parse of the file.
+    pub bundle_version: Option<String>,
+    /// File, relative to the bundle.
+    pub relative_fileloc: Option<String>,
+    /// RFC 3339.
+    pub last_parsed_time: Option<String>,
+    /// Names the file for [`Client::parse_file`].
+    pub file_token: String,
+}
+
+/// A file that does not parse.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ImportError {
+    /// File, relative to the bundle.
+    pub filename: String,
+    /// Bundle.
+    pub bundle_name: Option<String>,
+    /// Python's words.
+    pub stack_trace: String,
+    /// RFC 3339.
+    pub timestamp: String,
+}
+
+#[derive(Deserialize)]
+struct Dags {
+    dags: Vec<Dag>,
+}
+
+#[derive(Deserialize)]
+struct ImportErrors {
+    import_errors: Vec<ImportError>,
+}
+
+/// Airflow's own limit of a page; a repository with more DAG files than this is listed in part.
+const PAGE: u32 = 100;
+
+impl Client {
+    /// One DAG; [`Error::is_not_found`] until it was parsed for the first time.
+    pub async fn dag(&self, dag_id: &str) -> Result<Dag, Error> {
+        self.get(Step::Dag, &format!("/api/v2/dags/{}/details", segment(dag_id))).await
+    }
+
+    /// DAGs of a bundle, at most 100.
+    pub async fn dags(&self, bundle: &str) -> Result<Vec<Dag>, Error> {
+        let path = format!("/api/v2/dags?limit={PAGE}&bundle_name={}", segment(bundle));
+        Ok(self.get::<Dags>(Step::Dag, &path).await?.dags)
+    }
+
+    /// Pause or unpause.
+    pub async fn set_paused(&self, dag_id: &str, paused: bool) -> Result<(), Error> {
+        let path = format!("/api/v2/dags/{}", segment(dag_id));
+        self.send(Step::Pause, Method::PATCH, &path, Some(&json!({"is_paused": paused}))).await?;
+        Ok(())
+    }
+
+    /// Have a file parsed before all others; this refreshes its bundle too.
+    pub async fn parse_file(&self, file_token: &str) -> Result<(), Error> {
+        let path = format!("/api/v2/parseDagFile/{}", segment(file_token));
+        match self.send(Step::Parse, Method::PUT, &path, None).await {
+            // Asked for already and not yet done: that is what was wanted.
+            Err(Error::Refused { status, .. }) if status == reqwest::StatusCode::CONFLICT => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
+    /// Files that do not parse, at most 100.
+    pub async fn import_errors(&self) -> Result<Vec<ImportError>, Error> {
+        let path = format!("/api/v2/importErrors?limit={PAGE}");
+        Ok(self.get::<ImportErrors>(Step::ImportErrors, &path).await?.import_errors)
+    }
+}
