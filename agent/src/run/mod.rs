@@ -13,7 +13,7 @@ use daemon::{Backoff, CancellationToken};
 use domain::EnvId;
 use tokio::sync::watch;
 
-use crate::process::{Adopted, Program, SpawnError};
+use crate::process::{Adopted, Program, SpawnError, end_all, pids_below_agent};
 use crate::volume::{EnvironmentReady, Followed};
 pub use instance::Instance;
 
@@ -21,6 +21,9 @@ pub use instance::Instance;
 const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A component that lived this long did not fail to start.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// What a component left behind gets this long from SIGTERM to SIGKILL.
+const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
 
 /// A component to be run.
 #[derive(Debug)]
@@ -51,22 +54,17 @@ impl Component {
             let wanted = self.wanted();
             let in_place = running.as_ref().is_some_and(|instance| instance.env_id() == env_id(&wanted));
             if !in_place {
-                match self.replace(running.take(), wanted, &stop).await? {
+                match self.replace(running.take(), wanted, &mut backoff, &stop).await? {
                     Some(instance) => running = Some(instance),
-                    None => {
-                        let wait = backoff.next_wait();
-                        tracing::warn!(wait_ms = wait.as_millis(), "trying again");
-                        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                            return Ok(());
-                        }
-                        continue;
-                    }
+                    None if stop.is_cancelled() => return Ok(()),
+                    None => continue,
                 }
             }
             let Some(instance) = &mut running else { continue };
             tokio::select! {
                 () = stop.cancelled() => {
                     instance.end(self.stop_timeout).await;
+                    end_all(pids_below_agent, LEFTOVER_GRACE).await;
                     return Ok(());
                 }
                 () = changed(&mut self.followed) => {}
@@ -98,6 +96,7 @@ impl Component {
         &self,
         old: Option<Instance>,
         place: Place,
+        backoff: &mut Backoff,
         stop: &CancellationToken,
     ) -> Result<Option<Instance>, SpawnError> {
         let mut new = match Instance::start(&self.program_in(place.as_ref()), place, &self.adopted) {
@@ -105,6 +104,7 @@ impl Component {
             Err(error) if old.is_none() && !error.is_retryable() => return Err(error),
             Err(error) => {
                 tracing::error!(error = crate::chain(&error), "the component cannot be started");
+                stop.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
                 return Ok(old);
             }
         };
@@ -116,7 +116,8 @@ impl Component {
         };
         if let Some(ending) = ended {
             tracing::error!(ending, "the component did not stay up in its new environment; the old one goes on");
-            tokio::time::sleep(RESTART.0).await;
+            // Ended by `stop` too; the caller looks at it next.
+            stop.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
             return Ok(Some(old));
         }
         old.end(self.stop_timeout).await;
@@ -149,9 +150,12 @@ fn env_id(place: &Place) -> Option<EnvId> {
     place.as_ref().map(|place| place.id)
 }
 
+/// Pends for ever without a repository, and once nobody follows it any more.
 async fn changed(followed: &mut Option<watch::Receiver<Followed>>) {
-    match followed {
-        Some(followed) if followed.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    if let Some(followed) = followed
+        && followed.changed().await.is_ok()
+    {
+        return;
     }
+    std::future::pending().await
 }

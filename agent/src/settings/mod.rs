@@ -18,8 +18,10 @@ pub use resolve::{Resolved, SettingsError, resolve};
 #[derive(Debug, Parser)]
 #[command(name = "updraft-agent", version, max_term_width = 100)]
 pub struct Cli {
+    /// How it talks about itself.
     #[command(flatten)]
     pub output: Output,
+    /// What it does.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -86,6 +88,7 @@ pub struct Delivery {
 /// `updraft-agent worker`.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerSettings {
+    /// Code and environments.
     #[command(flatten)]
     pub delivery: Delivery,
     /// Repositories whose environments are kept ready
@@ -120,6 +123,7 @@ pub struct WorkerSettings {
 /// `updraft-agent run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunSettings {
+    /// Code and environments.
     #[command(flatten)]
     pub delivery: Delivery,
     /// Repository whose environment the command runs in; without one it runs in the base

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use daemon::{OnFailure, Outcome, Policy, Signals, Stage, Supervisor};
 
+use tokio::runtime::Handle;
+
 use crate::sync::{self, SyncAction, SyncError, SyncSettings};
 
 /// A round that was begun is given up at any point: every step may be the last.
@@ -17,7 +19,9 @@ pub async fn sync(settings: SyncSettings, signals: Signals) -> Outcome {
         let (settings, handle) = (once.take(), handle.clone());
         async move {
             if let Some(settings) = settings {
-                sync::run(settings, stop).await?;
+                // On a thread of its own: it reads git and writes trees as much as it waits.
+                let following = move || Handle::current().block_on(sync::run(settings, stop));
+                tokio::task::spawn_blocking(following).await??;
             }
             handle.shut_down("nothing is left to follow");
             Ok(())

@@ -157,7 +157,7 @@ impl Follower {
     }
 
     fn show(&self, error: Option<&FollowError>) {
-        let problem = error.map(crate::chain);
+        let problem = error.map(|error| crate::chain(error));
         self.followed.send_if_modified(|followed| {
             let changed = followed.problem != problem;
             if changed {

@@ -19,7 +19,7 @@ use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
-use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through};
+use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through, pids_below_agent};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -206,7 +206,7 @@ impl Driver {
                 }
                 tracing::warn!(pid = self.pid, lost = lost.len(), "ending the worker's process tree");
                 self.answers.spawn(async move {
-                    end_all(|| alive(&control), KILL_GRACE).await;
+                    end_all(pids_below_agent, KILL_GRACE).await;
                     None
                 });
             }
@@ -303,11 +303,10 @@ impl Driver {
     }
 
     async fn finish(mut self) -> Result<(), WorkerError> {
-        let control = self.worker.control.clone();
-        let left = control.processes().iter().filter(|process| !process.zombie).count();
+        let left = pids_below_agent().len();
         if left > 0 {
             tracing::info!(left, "ending processes that tasks left behind");
-            end_all(|| alive(&control), KILL_GRACE).await;
+            end_all(pids_below_agent, KILL_GRACE).await;
         }
         self.answers.shutdown().await;
         let status = self.status();
@@ -317,10 +316,6 @@ impl Driver {
         self.worker.record.forget();
         Ok(())
     }
-}
-
-fn alive(control: &Control) -> Vec<u32> {
-    control.processes().iter().filter(|process| !process.zombie).map(|process| process.pid).collect()
 }
 
 /// Pends while there is no process.
