@@ -123,7 +123,7 @@ fn fingerprint(python: &Path, record: &BaseRecord) -> Option<Vec<Stamp>> {
 /// base imports Airflow for the list of what a worker has loaded (seconds); later ones renew the day.
 pub async fn announce(store: &Store, python: &str, known: &Known, cache_dir: &Path) -> Result<(), Error> {
     let key = keys::base(known.id);
-    let today = known.record.last_seen.clone();
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     if let Some(object) = store.get(&key).await? {
         let mut record: BaseRecord = serde_json::from_slice(&object.bytes)?;
         if record.last_seen < today {

@@ -1,3 +1,48 @@
-//! The agent: keeps Airflow's workers, their code and their environments.
+//! The agent: supervises a worker or a component, and keeps code and environments ready on its machine.
+//!
+//! ```text
+//! settings → start ─┬─ worker: driver ⇄ agent_core (decides) → process, pidbox, drain record
+//!                   ├─ run: component, start new then end old
+//!                   ├─ volume: follower (ref) → preparer → tree, environment → current link
+//!                   ├─ socket: health, worker, drain, trees, environments
+//!                   └─ sync: git → publication → flip
+//! ```
+//!
+//! Invariants:
+//! - The worker is started at once; trees and environments are made ready beside it, and what a task needs
+//!   earlier it asks for over the socket.
+//! - Loss of Redis, of the store or of the agent itself ends no running task.
+//! - What is on the volume under its name is complete; the current tree only moves forward.
+//!
+//! ```
+//! use agent::worker::{Seen, node_name, read_line};
+//!
+//! let command = ["airflow", "celery", "worker", "-H", "w1@%h"].map(str::to_owned);
+//! assert_eq!(node_name(&command, None, "pod-7").node, "w1@pod-7");
+//! assert_eq!(read_line("[info] w1@pod-7 ready."), Some(Seen::Ready));
+//! ```
 
+pub mod base;
+mod clock;
+pub mod link;
+mod nudges;
+pub mod process;
+pub mod run;
+pub mod settings;
+pub mod socket;
+pub mod start;
 pub mod sync;
+pub mod volume;
+pub mod worker;
+
+/// An error and its sources in one line, for people.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,3 +1,5 @@
+//! The connection to the broker that the parts of an agent share.
+
 use broker::Broker;
 use tokio::sync::OnceCell;
 

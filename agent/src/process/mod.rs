@@ -8,4 +8,4 @@ mod table;
 pub use output::{Line, OUTPUT_LINES, pass_through};
 pub use program::{Program, SpawnError, Started};
 pub use reaper::{Adopted, reap};
-pub use table::{Process, descendants, end_all};
+pub use table::{Process, below_agent, descendants, end_all, pids_below_agent};

@@ -80,4 +80,5 @@ pub async fn reap(adopted: Adopted, stop: CancellationToken) {
     while stop.run_until_cancelled(every.tick()).await.is_some() {
         adopted.reap_once();
     }
+    adopted.reap_once();
 }

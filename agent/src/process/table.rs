@@ -49,6 +49,19 @@ pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
     found
 }
 
+/// Everything alive that came from the agent's workers and components, orphans included.
+pub fn below_agent() -> Vec<Process> {
+    let own_group = u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default();
+    let mut found = descendants(std::process::id(), own_group);
+    found.retain(|process| !process.zombie);
+    found
+}
+
+/// The process ids of [`below_agent`].
+pub fn pids_below_agent() -> Vec<u32> {
+    below_agent().iter().map(|process| process.pid).collect()
+}
+
 fn read(pid: u32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name stands in parentheses and may hold blanks and parentheses itself.

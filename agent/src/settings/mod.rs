@@ -11,14 +11,17 @@ use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
 pub use broker_url::BrokerUrl;
+pub use crate::sync::SyncSettings;
 pub use resolve::{Resolved, SettingsError, resolve};
 
 /// Keeps Airflow's workers, their code and their environments.
 #[derive(Debug, Parser)]
 #[command(name = "updraft-agent", version, max_term_width = 100)]
 pub struct Cli {
+    /// How it talks about itself.
     #[command(flatten)]
     pub output: Output,
+    /// What it does.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -47,6 +50,8 @@ pub enum Command {
     Worker(Box<WorkerSettings>),
     /// Run a component inside the current environment of a repository; at a flip start new, end old
     Run(Box<RunSettings>),
+    /// Follow a git repository: build, prove, publish, flip
+    Sync(Box<SyncSettings>),
     /// Ask a worker's agent how it is
     Status(StatusSettings),
 }
@@ -83,6 +88,7 @@ pub struct Delivery {
 /// `updraft-agent worker`.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerSettings {
+    /// Code and environments.
     #[command(flatten)]
     pub delivery: Delivery,
     /// Repositories whose environments are kept ready
@@ -117,6 +123,7 @@ pub struct WorkerSettings {
 /// `updraft-agent run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunSettings {
+    /// Code and environments.
     #[command(flatten)]
     pub delivery: Delivery,
     /// Repository whose environment the command runs in; without one it runs in the base

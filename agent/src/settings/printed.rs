@@ -4,7 +4,7 @@ use clap::{ArgMatches, CommandFactory};
 use super::Cli;
 
 /// Settings whose values are credentials or may hold some.
-const SECRET: &str = "broker_url";
+const SECRET: [&str; 2] = ["broker_url", "git_url"];
 
 /// One `name = value  (source)` line a setting, sorted by name.
 pub(super) fn settings(matches: &ArgMatches, from_file: &[String]) -> String {
@@ -17,7 +17,7 @@ pub(super) fn settings(matches: &ArgMatches, from_file: &[String]) -> String {
         .map(|id| {
             let Ok(Some(values)) = matches.try_get_raw(id) else { return format!("{id} is not set") };
             let value: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
-            let value = if id == SECRET { "(hidden)".to_owned() } else { value.join(" ") };
+            let value = if SECRET.contains(&id) { "(hidden)".to_owned() } else { value.join(" ") };
             format!("{id} = {value}  ({})", source(matches, id, from_file))
         })
         .collect();

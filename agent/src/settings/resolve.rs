@@ -62,7 +62,7 @@ pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
     let Some(path) = first.get_one::<PathBuf>("config").cloned() else {
         return finish(&first, &[]);
     };
-    let (name, _) = first.subcommand().unwrap_or_default();
+    let name = first.subcommand_name().unwrap_or_default();
     let entries = read(&path)?;
     let mut command = Cli::command();
     for (key, values) in &entries {
@@ -70,7 +70,8 @@ pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
         if !known {
             return Err(SettingsError::Unknown { path, key: key.clone(), command: name.to_owned() });
         }
-        let values = values.clone();
+        // Clap keeps defaults as static text. A configuration file is read once, so this is no leak that grows.
+        let values: Vec<&'static str> = values.iter().map(|value| &*value.clone().leak()).collect();
         command = command.mut_subcommand(name, |sub| sub.mut_arg(key, |arg| arg.required(false).default_values(values)));
     }
     let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();

@@ -64,7 +64,7 @@ enum FollowError {
 
 impl Follower {
     /// Follows until `stop`. Failures are shown, logged once each, and tried again at the next look.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(&self, stop: CancellationToken) {
         remove_abandoned(self.preparer.volume(), &self.repository);
         let mut known = None;
         loop {
@@ -105,12 +105,15 @@ impl Follower {
             newer
         });
         // The current one first: tasks wait for it, only the flip waits for the candidate.
-        if let Some(id) = &reference.current {
-            self.take_current(id).await?;
-        }
+        let current = match &reference.current {
+            Some(id) => self.take_current(id).await,
+            None => Ok(()),
+        };
+        // A current publication that cannot be had here must not keep a better candidate away.
         if let Some(id) = &reference.candidate {
             self.take_candidate(id, reference.sequence).await?;
         }
+        current?;
         *known = Some(object.etag);
         Ok(())
     }
@@ -154,7 +157,7 @@ impl Follower {
     }
 
     fn show(&self, error: Option<&FollowError>) {
-        let problem = error.map(crate::chain);
+        let problem = error.map(|error| crate::chain(error));
         self.followed.send_if_modified(|followed| {
             let changed = followed.problem != problem;
             if changed {

@@ -8,6 +8,7 @@ use domain::publication::DEFAULT_ENVIRONMENT;
 use domain::{BaseId, BaseRecord, EnvId, PublicationId, RepositoryName};
 use objectstore::Store;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::Volume;
 use super::tree::{TreeError, materialise};
@@ -25,6 +26,14 @@ pub enum PrepareError {
         env_id: EnvId,
         /// Why.
         source: Box<EnvironmentError>,
+    },
+    /// The thread that fetched it is gone.
+    #[error("fetching environment {} was broken off", env_id.short())]
+    Thread {
+        /// Which.
+        env_id: EnvId,
+        /// Why.
+        source: tokio::task::JoinError,
     },
     /// The publication has environments, but none for this machine's base.
     #[error("publication {id} of {repository} was not built for the base {} of this machine", base_id.short())]
@@ -133,8 +142,14 @@ impl Preparer {
     pub async fn environment(&self, env_id: EnvId) -> Result<(EnvironmentReady, u64), PrepareError> {
         let flight = self.flight(env_id.to_string());
         let _alone = flight.lock().await;
-        let fetched = environment::fetch(&self.store, env_id, &self.base, self.volume.root())
+        let (store, base, volume) = (self.store.clone(), self.base.clone(), self.volume.clone());
+        // On a thread of its own: it unpacks and links as much as it waits.
+        let fetching = tokio::task::spawn_blocking(move || {
+            Handle::current().block_on(environment::fetch(&store, env_id, &base, volume.root()))
+        });
+        let fetched = fetching
             .await
+            .map_err(|source| PrepareError::Thread { env_id, source })?
             .map_err(|source| PrepareError::Environment { env_id, source: Box::new(source) })?;
         if fetched.layers_fetched > 0 {
             tracing::info!(

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use domain::publication::PublishedFile;
@@ -60,15 +60,22 @@ pub fn unpack(tar_zst: impl Read, publication: &Publication, target: &Path) -> R
     let mut archive = tar::Archive::new(Hashing { inner: decoder.take(MAX_TREE_BYTES + 1), hasher: Sha256::new() });
     let mut missing: BTreeMap<&str, &PublishedFile> =
         publication.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let mut links = BTreeSet::new();
     for entry in archive.entries().map_err(archive_failed)? {
         let mut entry = entry.map_err(archive_failed)?;
         let path = entry.path().map_err(archive_failed)?.to_string_lossy().into_owned();
         let unexpected = |problem| UnpackError::Unexpected { path: path.clone(), problem };
         let failed = |source| UnpackError::Io { at: path.clone(), source };
-        if !is_inside(Path::new(&path)) {
+        if !is_plain(Path::new(&path)) {
             return Err(unexpected("it leaves the tree"));
         }
+        if Path::new(&path).ancestors().skip(1).any(|folder| links.contains(folder)) {
+            return Err(unexpected("it lies behind a link"));
+        }
         let at = target.join(&path);
+        if let Some(folder) = at.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
         if entry.header().entry_type() == EntryType::Directory {
             fs::create_dir_all(&at).map_err(failed)?;
             continue;
@@ -83,6 +90,7 @@ pub fn unpack(tar_zst: impl Read, publication: &Publication, target: &Path) -> R
                     return Err(unexpected("it points outside the tree"));
                 }
                 symlink(&link, &at).map_err(failed)?;
+                links.insert(PathBuf::from(&path));
                 Digest::of(link.as_os_str().as_encoded_bytes())
             }
             _ => return Err(unexpected("it is neither file nor link")),
@@ -135,6 +143,11 @@ impl<R: Read> EntryRead for tar::Entry<'_, R> {
     fn mode(&self) -> io::Result<u32> {
         self.header().mode()
     }
+}
+
+/// A path of names only.
+fn is_plain(path: &Path) -> bool {
+    path.components().all(|component| matches!(component, Component::Normal(_)))
 }
 
 /// A relative path that stays below its start, whatever it walks through.

@@ -6,7 +6,7 @@ use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
 use crate::link::BrokerLink;
-use crate::process::{Process, descendants};
+use crate::process::{Process, below_agent};
 
 /// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
 const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
@@ -16,24 +16,17 @@ const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "]
 pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
-    own_group: u32,
 }
 
 impl Control {
     /// Control of the worker `node`; without a broker only the process tree is looked at.
     pub fn new(link: Option<Arc<BrokerLink>>, node: String) -> Self {
-        let own_group = u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default();
-        Self { link, node, own_group }
+        Self { link, node }
     }
 
     /// The worker can be asked.
     pub fn has_control(&self) -> bool {
         self.link.is_some()
-    }
-
-    /// Processes below the agent, without its own helpers.
-    pub fn processes(&self) -> Vec<Process> {
-        descendants(std::process::id(), self.own_group)
     }
 
     /// What runs at this moment.
@@ -46,7 +39,7 @@ impl Control {
             }
         };
         // After the worker's answer: a task that was just taken is in one of the two.
-        let running = running_tasks(&self.processes());
+        let running = running_tasks(&below_agent());
         Sample { control, running }
     }
 
@@ -112,8 +105,8 @@ fn task_id(row: TaskRow) -> String {
 }
 
 fn running_tasks(processes: &[Process]) -> Vec<String> {
-    let alive = processes.iter().filter(|process| !process.zombie);
-    alive
+    processes
+        .iter()
         .filter_map(|process| RUNNER_TITLES.iter().find_map(|title| process.title.strip_prefix(title)))
         .map(|rest| rest.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect()

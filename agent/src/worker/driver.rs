@@ -1,8 +1,11 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use agent_logs::{Shipper, WatchError};
 use agent_core::{Command, Ending, Event, Policy, State, apply};
 use daemon::CancellationToken;
+use daemon::health::Component;
 use domain::control::{DrainRequest, WorkerState, WorkerStatus};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,7 +19,7 @@ use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
-use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through};
+use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through, pids_below_agent};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -49,17 +52,11 @@ pub struct Worker {
     pub policy: Policy,
     /// What others see.
     pub status: watch::Sender<WorkerStatus>,
-    /// Tasks that begin and end, for those who ship logs; dropped when they do not keep up.
-    pub tasks: Option<mpsc::Sender<TaskEvent>>,
-}
-
-/// A task's begin or end.
-#[derive(Debug, Clone)]
-pub enum TaskEvent {
-    /// It runs.
-    Begun(Task),
-    /// It has ended, or the worker has.
-    Ended(Task),
+    /// What the readiness probe sees: ready from the first consumed queue until the process has ended, also
+    /// through a drain and a broker's absence (pods that are not ready are deleted first).
+    pub ready: Component,
+    /// Who ships the logs of its tasks; absent: Airflow does.
+    pub logs: Option<Arc<Shipper>>,
 }
 
 /// Why supervision ended badly.
@@ -164,6 +161,12 @@ impl Driver {
             if status.state != before {
                 tracing::info!(worker = status.worker, from = ?before, to = ?status.state, epoch = status.epoch, "worker state");
             }
+            match status.state {
+                WorkerState::Ready | WorkerState::Draining | WorkerState::Drained => self.worker.ready.ready(),
+                WorkerState::Starting => self.worker.ready.not_ready("the worker starts"),
+                WorkerState::Stopped | WorkerState::Failed => self.worker.ready.not_ready("the worker has ended"),
+            }
+            metrics::gauge!("updraft_agent_running_tasks").set(status.active);
             self.worker.status.send_replace(status);
             for command in commands {
                 events.extend(self.perform(command).await?);
@@ -203,7 +206,7 @@ impl Driver {
                 }
                 tracing::warn!(pid = self.pid, lost = lost.len(), "ending the worker's process tree");
                 self.answers.spawn(async move {
-                    end_all(|| alive(&control), KILL_GRACE).await;
+                    end_all(pids_below_agent, KILL_GRACE).await;
                     None
                 });
             }
@@ -248,23 +251,23 @@ impl Driver {
         match read_line(&line.0)? {
             Seen::Ready => return Some(Event::Announced),
             Seen::Begun(task) => {
-                self.tell(TaskEvent::Begun((*task).clone()));
+                self.ship(&task, Shipper::watch);
                 self.names.begun(*task);
             }
             Seen::Ended(id) => {
                 if let Some(task) = self.names.ended(&id) {
-                    self.tell(TaskEvent::Ended(task));
+                    self.ship(&task, Shipper::finish);
                 }
             }
         }
         None
     }
 
-    fn tell(&self, event: TaskEvent) {
-        if let Some(tasks) = &self.worker.tasks
-            && tasks.try_send(event).is_err()
+    fn ship(&self, task: &Task, wish: fn(&Shipper, String) -> Result<(), WatchError>) {
+        if let Some(logs) = &self.worker.logs
+            && let Err(error) = wish(logs, task.log_path.clone())
         {
-            tracing::warn!("the log shipper does not keep up; it finds this task by its folder");
+            tracing::warn!(%task, %error, "its log is not shipped");
         }
     }
 
@@ -290,7 +293,7 @@ impl Driver {
             self.seen(&line);
         }
         for task in self.names.drain() {
-            self.tell(TaskEvent::Ended(task));
+            self.ship(&task, Shipper::finish);
         }
         Event::Exited(ending)
     }
@@ -300,11 +303,10 @@ impl Driver {
     }
 
     async fn finish(mut self) -> Result<(), WorkerError> {
-        let control = self.worker.control.clone();
-        let left = control.processes().iter().filter(|process| !process.zombie).count();
+        let left = pids_below_agent().len();
         if left > 0 {
             tracing::info!(left, "ending processes that tasks left behind");
-            end_all(|| alive(&control), KILL_GRACE).await;
+            end_all(pids_below_agent, KILL_GRACE).await;
         }
         self.answers.shutdown().await;
         let status = self.status();
@@ -314,10 +316,6 @@ impl Driver {
         self.worker.record.forget();
         Ok(())
     }
-}
-
-fn alive(control: &Control) -> Vec<u32> {
-    control.processes().iter().filter(|process| !process.zombie).map(|process| process.pid).collect()
 }
 
 /// Pends while there is no process.

@@ -9,7 +9,7 @@ mod record;
 mod tasks;
 
 pub use control::Control;
-pub use driver::{Request, TaskEvent, Worker, WorkerError};
+pub use driver::{Request, Worker, WorkerError};
 pub use lines::{Seen, read_line};
 pub use name::{NodeName, node_name};
 pub use record::{RecordError, RecordFile};

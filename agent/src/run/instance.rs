@@ -1,0 +1,82 @@
+use std::time::{Duration, Instant};
+
+use domain::EnvId;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::task::JoinSet;
+
+use super::Place;
+use crate::process::{Adopted, Program, SpawnError, Started, descendants, end_all, pass_through};
+
+/// One process of a component.
+#[derive(Debug)]
+pub struct Instance {
+    started: Started,
+    place: Place,
+    since: Instant,
+    adopted: Adopted,
+    _output: JoinSet<std::io::Result<()>>,
+}
+
+impl Instance {
+    /// Starts it.
+    pub fn start(program: &Program, place: Place, adopted: &Adopted) -> Result<Self, SpawnError> {
+        let mut started = program.start()?;
+        adopted.own(started.pid);
+        let mut output = JoinSet::new();
+        if let Some(stdout) = started.child.stdout.take() {
+            output.spawn(pass_through(stdout, None));
+        }
+        if let Some(stderr) = started.child.stderr.take() {
+            output.spawn(pass_through(stderr, None));
+        }
+        let environment = place.as_ref().map_or_else(|| "base".to_owned(), |place| place.id.short());
+        tracing::info!(pid = started.pid, environment, "component started");
+        Ok(Self { started, place, since: Instant::now(), adopted: adopted.clone(), _output: output })
+    }
+
+    /// The environment it runs in; `None`: the base.
+    pub fn env_id(&self) -> Option<EnvId> {
+        self.place.as_ref().map(|place| place.id)
+    }
+
+    /// How long it has lived.
+    pub fn lived(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Waits for its end; answers how it ended, in words. Cancel-safe.
+    pub async fn ended(&mut self) -> String {
+        match self.started.child.wait().await {
+            Ok(status) => {
+                self.adopted.awaited(self.started.pid);
+                status.to_string()
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// SIGTERM, then after `timeout` its whole tree is ended.
+    pub async fn end(&mut self, timeout: Duration) {
+        let pid = self.started.pid;
+        // By descent from this process: while it lives, its tree hangs below it.
+        let tree = || {
+            let processes = descendants(pid, 0);
+            processes.iter().filter(|process| !process.zombie).map(|process| process.pid).collect::<Vec<_>>()
+        };
+        if let Ok(raw) = i32::try_from(pid)
+            && let Err(error) = kill(Pid::from_raw(raw), Signal::SIGTERM)
+        {
+            tracing::debug!(pid, %error, "the component had ended already");
+        }
+        match tokio::time::timeout(timeout, self.ended()).await {
+            Ok(ending) => tracing::info!(pid, ending, "component ended"),
+            Err(_late) => {
+                tracing::warn!(pid, timeout_s = timeout.as_secs(), "the component did not end in time");
+                end_all(tree, Duration::ZERO).await;
+                let ending = self.ended().await;
+                tracing::info!(pid, ending, "component ended");
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::{Policy, State};
+use agent_logs::Shipper;
+use daemon::{Backoff, OnFailure, Outcome, SecondSignal, Signals, Stage, Supervisor};
+use objectstore::Store;
+use tokio::sync::{mpsc, watch};
+
+use super::delivery::{Deliver, StartError};
+use crate::process::Program;
+use crate::settings::WorkerSettings;
+use crate::socket;
+use crate::worker::{Control, NodeName, RecordFile, Request, Worker, node_name};
+
+/// Drain requests that wait: they are answered within a moment.
+const REQUESTS: usize = 16;
+/// After the worker's own deadlines, for everything else to end.
+const LAST_STAGES: Duration = Duration::from_mins(2);
+
+/// `updraft-agent worker`: supervises until it is told to stop and the worker has ended.
+pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
+    let NodeName { node, command } = node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
+    let mut deliver = Deliver::prepare(&settings.delivery, &command).await?;
+    let socket = match &settings.socket {
+        Some(path) => {
+            let failed = |source| StartError::System { step: "the socket has no absolute path", source };
+            Some(std::path::absolute(path).map_err(failed)?)
+        }
+        None => None,
+    };
+    let listener = match &socket {
+        Some(path) => Some(socket::bind(path).await?),
+        None => None,
+    };
+    let mut variables = deliver.variables(socket.as_ref());
+    if settings.remote_log_folder.is_some() {
+        // The agent ships the logs; the worker must not upload them a second time.
+        variables.insert("AIRFLOW__LOGGING__REMOTE_LOGGING".to_owned(), Some("False".into()));
+    }
+    let logs = shipper(&settings, deliver.volume.root(), &node).await?;
+    let control = Control::new(deliver.link.clone(), node.clone());
+    let policy = Policy {
+        drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
+        has_control: control.has_control(),
+        ..Policy::default()
+    };
+    let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
+    let (requests, taken) = mpsc::channel::<Request>(REQUESTS);
+    let worker = Worker {
+        program: Program { command, variables },
+        node: node.clone(),
+        control,
+        record: record_file(&settings, socket.as_deref(), deliver.volume.root(), &node),
+        adopted: deliver.adopted.clone(),
+        policy,
+        status,
+        ready: deliver.health.component("worker"),
+        logs: logs.clone(),
+    };
+
+    let mut supervisor = Supervisor::new();
+    if let Some(logs) = logs {
+        spawn_shipping(&mut supervisor, logs);
+    }
+    let handle = supervisor.handle();
+    let mut once = Some((worker, taken));
+    supervisor.spawn("worker", Stage::Intake, OnFailure::ShutDown, move |stop| {
+        let (once, handle) = (once.take(), handle.clone());
+        async move {
+            if let Some((worker, taken)) = once {
+                worker.supervise(taken, stop).await?;
+            }
+            handle.shut_down("the worker was stopped");
+            Ok(())
+        }
+    });
+    deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
+    if let Some(listener) = listener {
+        let (api, mut listener) = (deliver.api().with_worker(statuses, requests), Some(listener));
+        // Answers until the end: whoever drains watches the worker stop.
+        supervisor.spawn("socket", Stage::Flush, OnFailure::ShutDown, move |stop| {
+            let (api, listener) = (api.clone(), listener.take());
+            async move {
+                if let Some(listener) = listener {
+                    socket::serve(listener, api, stop).await?;
+                }
+                Ok(())
+            }
+        });
+    }
+    let grace = Duration::from_secs(settings.drain_timeout_s).saturating_add(LAST_STAGES);
+    let outcome = supervisor.run(signals, daemon::Policy { grace, second_signal: SecondSignal::Ignore }).await;
+    if let Some(path) = &socket
+        && let Err(error) = std::fs::remove_file(path)
+    {
+        tracing::debug!(path = %path.display(), %error, "the socket stays");
+    }
+    Ok(outcome)
+}
+
+/// Ships until the worker has ended, then what is left.
+fn spawn_shipping(supervisor: &mut Supervisor, logs: Arc<Shipper>) {
+    let restart = OnFailure::Restart(Backoff::new(Duration::from_secs(1), Duration::from_secs(30)));
+    supervisor.spawn("logs", Stage::Work, restart, move |stop| {
+        let logs = logs.clone();
+        async move {
+            let left = logs.run(stop).await;
+            if !left.is_empty() {
+                tracing::error!(logs = ?left, "not wholly in the store; the next agent of this state folder goes on");
+            }
+            Ok(())
+        }
+    });
+}
+
+async fn shipper(settings: &WorkerSettings, volume: &Path, node: &str) -> Result<Option<Arc<Shipper>>, StartError> {
+    let (Some(folder), Some(url)) = (&settings.base_log_folder, &settings.remote_log_folder) else { return Ok(None) };
+    let state = match &settings.state_dir {
+        Some(state) => state.join("logs"),
+        None => volume.join("workers").join(node).join("logs"),
+    };
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
+    let host = node.chars().map(plain).collect();
+    let store = Store::open(url).await?;
+    Ok(Some(Arc::new(Shipper::new(agent_logs::Settings::new(folder.clone(), state, host), store))))
+}
+
+fn record_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RecordFile {
+    let beside = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".drain.json");
+        PathBuf::from(name)
+    };
+    match (&settings.state_dir, socket) {
+        (Some(folder), _) => RecordFile::new(folder.join("drain.json"), true),
+        (None, Some(socket)) => RecordFile::new(beside(socket), false),
+        (None, None) => RecordFile::new(beside(&volume.join("workers").join(node)), false),
+    }
+}
+
+/// As Celery sees it (`socket.gethostname()`).
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
