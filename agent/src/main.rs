@@ -41,7 +41,9 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Worker(settings) => start::worker(*settings, signals).await?,
             Command::Run(settings) => start::run(*settings, signals).await?,
             Command::Sync(settings) => match &settings.action {
-                Some(action) => return Ok(if start::sync_status(&settings, action)? { exit::OK } else { exit::NOTHING }),
+                Some(action) => {
+                    return Ok(if start::sync_status(&settings, action)? { exit::OK } else { exit::NOTHING });
+                }
                 None => start::sync(*settings, signals).await,
             },
             Command::Status(settings) => return status(&settings).await,

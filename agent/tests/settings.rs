@@ -10,7 +10,8 @@ use support::agent;
 fn each_setting_says_where_it_comes_from() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("agent.toml");
-    std::fs::write(&config, "drain_timeout_s = 60\nrepository = [\"etl\", \"ml\"]\npool = \"file\"\n").unwrap();
+    std::fs::write(&config, "drain_timeout_s = 60\nrepository = [\"etl\", \"ml\"]\npool = \"file\"\n")
+        .unwrap();
     let output = agent()
         .args(["worker", "--print-config", "--pool", "heavy", "--config"])
         .arg(&config)
@@ -20,7 +21,8 @@ fn each_setting_says_where_it_comes_from() {
         .env("COLUMNS", "100")
         .output()
         .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap().replace(&config.display().to_string(), "agent.toml");
+    let printed =
+        String::from_utf8(output.stdout).unwrap().replace(&config.display().to_string(), "agent.toml");
     insta::assert_snapshot!(printed, @"");
 }
 

@@ -11,7 +11,11 @@ use nix::sys::signal::Signal;
 use support::{Agent, agent, wait};
 
 fn idle(dir: &std::path::Path) -> Agent {
-    Agent::worker(dir, &["--worker-name", "etl-1@host"], &["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done", "celery"])
+    Agent::worker(
+        dir,
+        &["--worker-name", "etl-1@host"],
+        &["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done", "celery"],
+    )
 }
 
 #[test]
@@ -19,7 +23,10 @@ fn a_worker_is_asked_drained_and_wanted_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut worker = idle(dir.path());
     let ready = worker.reaches("ready");
-    assert_eq!((&ready["worker"], &ready["epoch"], &ready["active"]), (&"etl-1@host".into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&ready["worker"], &ready["epoch"], &ready["active"]),
+        (&"etl-1@host".into(), &0.into(), &0.into())
+    );
     let mode = fs::metadata(dir.path().join("agent.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -97,7 +104,8 @@ fn status_is_printed_for_people_and_programs() {
     worker.reaches("ready");
     let socket = dir.path().join("agent.sock");
     let status = |format: &str| {
-        let output = agent().arg("status").arg("--socket").arg(&socket).args(["--format", format]).output().unwrap();
+        let output =
+            agent().arg("status").arg("--socket").arg(&socket).args(["--format", format]).output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     };

@@ -93,7 +93,9 @@ fn orphans_are_reaped_and_ended_with_the_agent() {
          while :; do sleep 0.05; done\n",
     );
     let mut agent = Agent::worker(dir.path(), &[], &[&worker]);
-    let forgotten: u32 = wait("the orphan runs", || fs::read_to_string(dir.path().join("forgotten")).ok()?.trim().parse().ok());
+    let forgotten: u32 = wait("the orphan runs", || {
+        fs::read_to_string(dir.path().join("forgotten")).ok()?.trim().parse().ok()
+    });
     wait("it hangs below the agent, and no zombie does", || {
         let own = |stat: String| stat.split_whitespace().nth(3) == Some(&agent.child.id().to_string());
         let adopted = fs::read_to_string(format!("/proc/{forgotten}/stat")).is_ok_and(own);

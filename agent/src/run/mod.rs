@@ -115,7 +115,10 @@ impl Component {
             () = stop.cancelled() => None,
         };
         if let Some(ending) = ended {
-            tracing::error!(ending, "the component did not stay up in its new environment; the old one goes on");
+            tracing::error!(
+                ending,
+                "the component did not stay up in its new environment; the old one goes on"
+            );
             // Ended by `stop` too; the caller looks at it next.
             stop.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
             return Ok(Some(old));

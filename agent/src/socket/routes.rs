@@ -40,7 +40,11 @@ pub struct WorkerApi {
 impl Api {
     /// With the state and the drains of a worker.
     #[must_use]
-    pub fn with_worker(mut self, status: watch::Receiver<WorkerStatus>, requests: mpsc::Sender<Request>) -> Self {
+    pub fn with_worker(
+        mut self,
+        status: watch::Receiver<WorkerStatus>,
+        requests: mpsc::Sender<Request>,
+    ) -> Self {
         self.worker = Some(WorkerApi { status, requests });
         self
     }
@@ -86,7 +90,11 @@ async fn health(State(api): State<Api>) -> Json<Health> {
     Json(Health {
         status: "ok",
         base_id: api.preparer.as_ref().map(|preparer| preparer.base_id()),
-        repositories: api.followed.iter().map(|(name, followed)| (name.clone(), repository(followed))).collect(),
+        repositories: api
+            .followed
+            .iter()
+            .map(|(name, followed)| (name.clone(), repository(followed)))
+            .collect(),
     })
 }
 
@@ -114,7 +122,11 @@ async fn tree(
     let repository: RepositoryName = repository.parse().map_err(|error| Refusal::malformed(&error))?;
     let publication: PublicationId = publication.parse().map_err(|error| Refusal::malformed(&error))?;
     let preparer = api.preparer.ok_or(Refusal::NoStore)?;
-    preparer.publication(&repository, &publication).await.map(Json).map_err(|error| Refusal::not_ready(&error))
+    preparer
+        .publication(&repository, &publication)
+        .await
+        .map(Json)
+        .map_err(|error| Refusal::not_ready(&error))
 }
 
 #[derive(Serialize)]
@@ -163,7 +175,9 @@ impl IntoResponse for Refusal {
         let (code, reason) = match self {
             Self::Malformed(reason) => (StatusCode::BAD_REQUEST, reason),
             Self::NoWorker => (StatusCode::NOT_FOUND, "this agent supervises no worker".to_owned()),
-            Self::NoStore => (StatusCode::SERVICE_UNAVAILABLE, "this agent has no store (UPDRAFT_STORE)".to_owned()),
+            Self::NoStore => {
+                (StatusCode::SERVICE_UNAVAILABLE, "this agent has no store (UPDRAFT_STORE)".to_owned())
+            }
             Self::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "the agent is ending".to_owned()),
         };

@@ -25,7 +25,8 @@ pub fn read_line(line: &str) -> Option<Seen> {
         return (!id.is_empty()).then_some(Seen::Ended(id));
     }
     let mut words = line.split_whitespace();
-    let ready = words.any(|word| word.contains('@')) && words.next().is_some_and(|word| word.starts_with("ready."));
+    let ready =
+        words.any(|word| word.contains('@')) && words.next().is_some_and(|word| word.starts_with("ready."));
     ready.then_some(Seen::Ready)
 }
 
@@ -52,9 +53,9 @@ fn begun(line: &str) -> Option<Task> {
 
 /// Where the value of `key` begins; a key is not the end of a longer word.
 fn find_key(text: &str, key: &str) -> Option<usize> {
-    let found = text.match_indices(key).find(|(at, _)| {
-        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-    })?;
+    let found = text
+        .match_indices(key)
+        .find(|(at, _)| !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))?;
     Some(found.0 + key.len())
 }
 
@@ -83,7 +84,10 @@ mod tests {
             let Some(Seen::Begun(task)) = read_line(line) else { panic!("{line}") };
             assert_eq!(task.log_path, "dag_id=etl/run_id=manual__1/task_id=fit/map_index=3/attempt=2.log");
             assert_eq!(task.to_string(), "etl.fit run manual__1 map 3 try 2");
-            assert_eq!((task.instance.id.as_str(), task.instance.queue.as_deref()), ("0193-aa", Some("heavy")));
+            assert_eq!(
+                (task.instance.id.as_str(), task.instance.queue.as_deref()),
+                ("0193-aa", Some("heavy"))
+            );
         }
     }
 

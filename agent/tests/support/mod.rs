@@ -1,6 +1,10 @@
 //! What the tests of the whole program share.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it; a failed step is a failed test")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses some of it; a failed step is a failed test"
+)]
 
 pub mod publish;
 

@@ -8,6 +8,7 @@ mod descent;
 mod failure;
 mod ledger;
 mod machine;
+mod measure;
 mod process;
 mod programs;
 mod progress;
@@ -44,6 +45,11 @@ enum Command {
     Up,
     /// Start everything, run the demo, end everything. KEEP=1 leaves it running.
     Demo,
+    /// Measure what runs; after `KEEP=1 updraft-local demo`.
+    Measure {
+        #[command(subcommand)]
+        what: measure::What,
+    },
     /// End exactly what was started.
     Down,
     /// Print the addresses of what runs.
@@ -74,6 +80,7 @@ async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
         }
         Command::Down => bring_up::down(&state, progress).await?,
         Command::Urls => bring_up::print_urls(&state),
+        Command::Measure { what } => return measure::run(what, &state, progress).await,
         Command::Demo => return demo::run(&state, progress).await,
     }
     Ok(domain::exit::OK)

@@ -16,7 +16,7 @@ use crate::ledger::write_json;
 use crate::progress::Progress;
 use crate::state::State;
 use verdict::Verdict;
-use watch::Watch;
+pub(crate) use watch::Watch;
 
 /// Runs the demo; exit code 0 only when every claim holds.
 pub(crate) async fn run(state: &State, progress: &Progress) -> Result<u8, Failure> {

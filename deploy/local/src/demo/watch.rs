@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airflow_api::{Client, DagRun};
 use broker::{Broker, Pidbox};
-use domain::{PublicationId, Ref, RepositoryName};
+use domain::{Publication, PublicationId, Ref, RepositoryName};
 use objectstore::Store;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::services;
 use crate::state::State;
 
 /// DAGs of the demo's repository.
-pub(super) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
+pub(crate) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
 /// A short run with a worker to start for it, on a loaded machine.
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
@@ -25,7 +25,7 @@ const PARSE: Duration = Duration::from_mins(2);
 
 /// Everything that the demo looks at.
 #[derive(Debug)]
-pub(super) struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     pub state: &'a State,
     pub base: &'a Path,
     pub airflow: Client,
@@ -35,7 +35,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Connects.
-    pub(super) async fn new(state: &'a State, base: &'a Path) -> Result<Self, Failure> {
+    pub(crate) async fn new(state: &'a State, base: &'a Path) -> Result<Self, Failure> {
         Ok(Self {
             state,
             base,
@@ -46,9 +46,8 @@ impl<'a> Watch<'a> {
     }
 
     /// The current publication, by the store.
-    pub(super) async fn current(&self) -> Result<Option<PublicationId>, Failure> {
-        let name: RepositoryName =
-            REPOSITORY.parse().map_err(|_| Failure::Answer { program: "demo", field: "name" })?;
+    pub(crate) async fn current(&self) -> Result<Option<PublicationId>, Failure> {
+        let name = repository()?;
         let key = domain::keys::reference(&name, domain::keys::DEFAULT_REF);
         let Some(object) = self.store.get(&key).await? else { return Ok(None) };
         let reference: Ref = serde_json::from_slice(&object.bytes)
@@ -56,8 +55,18 @@ impl<'a> Watch<'a> {
         Ok(reference.current)
     }
 
+    /// The current publication itself.
+    pub(crate) async fn current_publication(&self) -> Result<Option<Publication>, Failure> {
+        let Some(id) = self.current().await? else { return Ok(None) };
+        let key = domain::keys::publication(&repository()?, &id);
+        let Some(object) = self.store.get(&key).await? else { return Ok(None) };
+        serde_json::from_slice(&object.bytes)
+            .map(Some)
+            .map_err(|source| Failure::Record { path: key.into(), source })
+    }
+
     /// Waits until another publication than `before` is current.
-    pub(super) async fn published(
+    pub(crate) async fn published(
         &self,
         before: Option<&PublicationId>,
         deadline: Duration,
@@ -73,7 +82,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits until new runs of every DAG get this publication.
-    pub(super) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
+    pub(crate) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
         let wanted = publication.to_string();
         let what = format!("Airflow parses every DAG of {wanted}");
         until(&what, PARSE, || async {
@@ -89,22 +98,22 @@ impl<'a> Watch<'a> {
     }
 
     /// Celery workers that are there, draining ones too.
-    pub(super) async fn workers(&self) -> Result<u64, Failure> {
+    pub(crate) async fn workers(&self) -> Result<u64, Failure> {
         Ok(Pidbox::everybody(&self.broker).ping().await?.receivers)
     }
 
     /// Objects below a prefix of Airflow's log folder.
-    pub(super) async fn log_parts(&self, prefix: &str) -> Result<usize, Failure> {
+    pub(crate) async fn log_parts(&self, prefix: &str) -> Result<usize, Failure> {
         Ok(services::log_store(self.state)?.list(prefix).await?.len())
     }
 
     /// Starts a run.
-    pub(super) async fn trigger(&self, dag_id: &str, run_id: &str, conf: Value) -> Result<DagRun, Failure> {
+    pub(crate) async fn trigger(&self, dag_id: &str, run_id: &str, conf: Value) -> Result<DagRun, Failure> {
         Ok(self.airflow.trigger(dag_id, run_id, conf).await?)
     }
 
     /// Waits for the end of a run; its state.
-    pub(super) async fn finished(
+    pub(crate) async fn finished(
         &self,
         dag_id: &str,
         run_id: &str,
@@ -121,7 +130,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Runs the model DAG; what its task returned.
-    pub(super) async fn model(&self, run_id: &str) -> Result<Value, Failure> {
+    pub(crate) async fn model(&self, run_id: &str) -> Result<Value, Failure> {
         self.trigger("model", run_id, json!({})).await?;
         let run = self.finished("model", run_id, SHORT_RUN).await?;
         if run.state != "success" {
@@ -131,7 +140,7 @@ impl<'a> Watch<'a> {
     }
 
     /// What a task returned, as an object.
-    pub(super) async fn returned(&self, dag_id: &str, run_id: &str, task_id: &str) -> Result<Value, Failure> {
+    pub(crate) async fn returned(&self, dag_id: &str, run_id: &str, task_id: &str) -> Result<Value, Failure> {
         let value = self.airflow.returned(dag_id, run_id, task_id).await?;
         // Airflow gives XComs as values or as the text of a Python or JSON value, by version.
         Ok(match &value {
@@ -141,7 +150,11 @@ impl<'a> Watch<'a> {
     }
 }
 
+fn repository() -> Result<RepositoryName, Failure> {
+    REPOSITORY.parse().map_err(|_| Failure::Answer { program: "demo", field: "name" })
+}
+
 /// A text field of what a task returned.
-pub(super) fn field<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(crate) fn field<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or("(missing)")
 }
