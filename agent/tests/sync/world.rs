@@ -12,7 +12,7 @@ use objectstore::Store;
 use tokio_util::sync::CancellationToken;
 
 /// A cold build describes a base, compiles bytecode and imports, on a machine that does other things too; a proposal is several.
-const DEADLINE: Duration = Duration::from_mins(10);
+const DEADLINE: Duration = Duration::from_mins(20);
 
 #[derive(Parser)]
 struct Line {
