@@ -61,6 +61,9 @@ pub(crate) async fn pass<W: World>(
         if position.file != Some(seen.file) || seen.size_bytes < position.end() {
             position.restart(seen.file);
         }
+        if seen.size_bytes == position.end() && !is_unchanged(position, world).await? {
+            position.restart(seen.file);
+        }
         let new = seen.size_bytes > position.end();
         if new && send(position, world, over || seen.replaced, limits).await? == Progress::More {
             continue;
@@ -71,6 +74,14 @@ pub(crate) async fn pass<W: World>(
         world.close();
     }
     Ok(Progress::More)
+}
+
+/// Whether what precedes the position is what was read there: a file that was emptied and has grown to
+/// the same size again looks the same otherwise.
+async fn is_unchanged<W: World>(position: &Position, world: &mut W) -> Result<bool, W::Error> {
+    let length = position.end().min(MARK_BYTES as u64);
+    let tail = if length > 0 { world.read(position.end() - length, length).await? } else { Vec::new() };
+    Ok(position.is_of(&tail, &[]))
 }
 
 /// Sends one part's new bytes.

@@ -67,8 +67,9 @@ impl World for Machine {
 
     async fn read(&mut self, start: u64, limit_bytes: u64) -> Result<Vec<u8>, Killed> {
         let content = &self.file.as_ref().unwrap().1;
-        let end = content.len().min((start + limit_bytes) as usize);
-        Ok(content[(start as usize).min(end)..end].to_vec())
+        let start = usize::try_from(start).unwrap().min(content.len());
+        let end = content.len().min(start + usize::try_from(limit_bytes).unwrap());
+        Ok(content[start..end].to_vec())
     }
 
     fn close(&mut self) {
@@ -217,7 +218,7 @@ proptest! {
 
 #[test]
 fn a_kill_at_each_single_effect_loses_and_repeats_nothing() {
-    let text: String = (0..20).map(|line| format!("line {line}\n")).collect();
+    let text = (0..20).map(|line| format!("line {line}\n")).collect::<Vec<_>>().concat();
     for kill_at in 0..30 {
         for (happens, survives) in [(false, false), (false, true), (true, false), (true, true)] {
             let mut events = Vec::new();

@@ -8,6 +8,7 @@ mod write;
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -15,7 +16,8 @@ use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use bytes::Bytes;
 
 use crate::{
-    Condition, ETag, Error, Fetched, GET_LIMIT_BYTES, LIST_LIMIT_KEYS, Listed, Meta, Object, PutOutcome, Step,
+    Cause, Condition, ETag, Error, Fetched, GET_LIMIT_BYTES, LIST_LIMIT_KEYS, Listed, Meta, Object,
+    PutOutcome, Step,
 };
 
 use failure::Failure;
@@ -29,11 +31,17 @@ pub(crate) struct Bucket {
     name: String,
     /// Empty, or ends with `/`.
     prefix: String,
+    bucket_checked: AtomicBool,
 }
 
 impl Bucket {
     pub(crate) async fn open(bucket: String, prefix: String) -> Self {
-        Self { client: client::from_environment().await, name: bucket, prefix }
+        Self {
+            client: client::from_environment().await,
+            name: bucket,
+            prefix,
+            bucket_checked: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn open_at(
@@ -43,7 +51,12 @@ impl Bucket {
         access_key: &str,
         secret_key: &str,
     ) -> Self {
-        Self { client: client::at_endpoint(endpoint, access_key, secret_key), name: bucket, prefix }
+        Self {
+            client: client::at_endpoint(endpoint, access_key, secret_key),
+            name: bucket,
+            prefix,
+            bucket_checked: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -96,7 +109,16 @@ impl Bucket {
         let answer = self.client.head_object().bucket(&self.name).key(self.path(key)).send().await;
         let head = match answer.map_err(Failure::from) {
             Ok(head) => head,
-            Err(failure) if failure.is_missing() => return Ok(None),
+            Err(failure) if failure.is_missing() => {
+                let missing =
+                    self.missing_bucket().await.map(|failure| self.failed(Step::Stat, key, failure));
+                return missing.map_or(Ok(None), Err);
+            }
+            Err(failure) if failure.cause == Cause::Forbidden => {
+                // An answer to HEAD has no body that says why; one to GET has.
+                let told = self.read(key, |request| request.range("bytes=0-0")).await.err();
+                return Err(self.failed(Step::Stat, key, told.unwrap_or(failure)));
+            }
             Err(failure) => return Err(self.failed(Step::Stat, key, failure)),
         };
         let size_bytes = head.content_length().and_then(|size| u64::try_from(size).ok());
@@ -104,6 +126,18 @@ impl Bucket {
             (Some(size_bytes), Some(etag)) => Ok(Some(Meta { size_bytes, etag: ETag::new(etag) })),
             _ => Err(self.failed(Step::Stat, key, Failure::malformed("the answer lacks a size or an etag"))),
         }
+    }
+
+    /// A missing bucket looks like a missing object to HEAD: asked once, at the first miss.
+    async fn missing_bucket(&self) -> Option<Failure> {
+        if self.bucket_checked.load(Ordering::Relaxed) {
+            return None;
+        }
+        let failure = self.client.head_bucket().bucket(&self.name).send().await.err().map(Failure::from);
+        let missing = failure.filter(|failure| failure.status == Some(404));
+        // Without the permission to ask, nothing is known and nothing is claimed.
+        self.bucket_checked.store(missing.is_none(), Ordering::Relaxed);
+        missing.map(|failure| Failure { cause: Cause::NoSuchBucket, ..failure })
     }
 
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed>, Error> {

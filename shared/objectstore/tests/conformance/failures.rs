@@ -30,6 +30,8 @@ async fn s3_failures_are_told_apart() {
     hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
     retryable: false
     ");
+    let error = open("s3://bkt/p", access, "wrong").head("k").await.unwrap_err();
+    assert_eq!(cause(&error), Cause::WrongCredentials, "HEAD, whose answer has no body");
     let wrong_key = open("s3://bkt/p", "nobody", secret).list("k").await.unwrap_err();
     assert_eq!(cause(&wrong_key), Cause::WrongCredentials);
 
@@ -42,6 +44,7 @@ async fn s3_failures_are_told_apart() {
     retryable: false
     ");
     assert_eq!(cause(&no_bucket.get("k").await.unwrap_err()), Cause::NoSuchBucket);
+    assert_eq!(cause(&no_bucket.head("k").await.unwrap_err()), Cause::NoSuchBucket);
     assert_eq!(cause(&no_bucket.list("").await.unwrap_err()), Cause::NoSuchBucket);
 
     let down = Store::open_s3_at("s3://bkt", &format!("http://127.0.0.1:{}", testkit::free_port()), "a", "b")
