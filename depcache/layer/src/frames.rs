@@ -96,6 +96,7 @@ impl<W: Write> Write for FrameWriter<W> {
 }
 
 /// The frame size as the platform counts.
+#[allow(clippy::cast_possible_truncation, reason = "1 MiB fits every usize")]
 pub(crate) const fn frame_bytes() -> usize {
     FRAME_SIZE_BYTES as usize
 }

@@ -208,9 +208,7 @@ fn write_member<W: Write>(
         if copied != entry.size || Some(reader.digest()) != entry.sha256 {
             return Err(PackError::Changed { path: entry.path });
         }
-        let padding = [0; tar_format::BLOCK as usize];
-        let count = usize::try_from(tar_format::padding(entry.size)).unwrap_or_default();
-        tar.write_all(&padding[..count]).map_err(PackError::Write)?;
+        tar.write_all(tar_format::padding(entry.size)).map_err(PackError::Write)?;
     }
     Ok(entry)
 }

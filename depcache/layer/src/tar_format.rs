@@ -3,7 +3,7 @@
 use domain::layer::{EntryKind, MTIME_S};
 
 /// Tar's unit: headers and padded contents are multiples of it.
-pub(crate) const BLOCK: u64 = 512;
+pub(crate) const BLOCK: usize = 512;
 /// Largest content that eleven octal digits can state.
 pub const MAX_FILE_BYTES: u64 = (1 << 33) - 1;
 const NAME: usize = 100;
@@ -25,7 +25,7 @@ pub(crate) fn header(path: &str, kind: EntryKind, mode: u32, size: u64, target: 
     if !records.is_empty() {
         out.extend_from_slice(&block(("", "././@PaxHeader"), b'x', 0o644, records.len() as u64, ""));
         out.extend_from_slice(records.as_bytes());
-        out.resize(out.len().next_multiple_of(BLOCK as usize), 0);
+        out.resize(out.len().next_multiple_of(BLOCK), 0);
     }
     let kind = match kind {
         EntryKind::File => b'0',
@@ -38,12 +38,14 @@ pub(crate) fn header(path: &str, kind: EntryKind, mode: u32, size: u64, target: 
 }
 
 /// Zero bytes that pad `size` to whole blocks.
-pub(crate) const fn padding(size: u64) -> u64 {
-    size.next_multiple_of(BLOCK) - size
+pub(crate) fn padding(size: u64) -> &'static [u8] {
+    const ZEROS: [u8; BLOCK] = [0; BLOCK];
+    let used = usize::try_from(size % BLOCK as u64).unwrap_or_default();
+    if used == 0 { &[] } else { &ZEROS[used..] }
 }
 
-fn block((prefix, name): (&str, &str), kind: u8, mode: u32, size: u64, target: &str) -> [u8; 512] {
-    let mut block = [0; 512];
+fn block((prefix, name): (&str, &str), kind: u8, mode: u32, size: u64, target: &str) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, name.as_bytes());
     put(100, format!("{mode:07o}").as_bytes());

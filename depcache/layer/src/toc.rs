@@ -91,7 +91,7 @@ pub fn check(toc: &Toc) -> Result<(), TocError> {
         return Err(TocError::Schema { schema: toc.schema });
     }
     if toc.tar_size.div_ceil(FRAME_SIZE_BYTES) != toc.frames.len() as u64 {
-        return Err(TocError::Inconsistent { path: String::new() });
+        return Err(TocError::Inconsistent { path: "(frames)".into() });
     }
     let mut end = 0;
     let mut directories = std::collections::HashSet::from([""]);

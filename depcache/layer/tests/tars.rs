@@ -1,4 +1,5 @@
 //! Tars, frames and tables of contents: round trips, laws, corruption.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 mod wheel_maker;
 
@@ -119,11 +120,11 @@ fn bombs_are_refused() {
     let frames = &packed.out[..ranges.last().unwrap().end as usize];
     let directory = tempfile::tempdir().unwrap();
     let error = unpack(&[frames, &more].concat()[..], &packed.toc, directory.path()).unwrap_err();
-    insta::assert_snapshot!(words(&error), @"");
+    insta::assert_snapshot!(words(&error), @"the layer holds more than the 5506560 bytes that its table of contents states");
     // A table of contents that unpacks to more than its bound.
     let zeros = std::io::repeat(b' ').take(depcache_layer::MAX_TOC_BYTES + 1);
     let stored = zstd::stream::encode_all(zeros, 1).unwrap();
-    insta::assert_snapshot!(words(&decode_toc(&stored, &Digest::of(b"")).unwrap_err()), @"");
+    insta::assert_snapshot!(words(&decode_toc(&stored, &Digest::of(b"")).unwrap_err()), @"the table of contents cannot be decompressed: it holds more than the declared 268435456 bytes");
 }
 
 #[test]
@@ -151,7 +152,18 @@ fn tables_of_contents_that_no_packer_writes_are_refused() {
             toc.entries[2].target = Some("../../x".into());
         }),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    the table of contents has schema 2, expected 1
+    the table of contents has the path "lib/../../etc/passwd": it climbs with `..`
+    the table of contents is inconsistent at "lib/a"
+    the table of contents is inconsistent at "lib/a"
+    the table of contents is inconsistent at "lib/b"
+    the table of contents is inconsistent at "lib/b"
+    the table of contents is inconsistent at "lib/b"
+    the table of contents is inconsistent at "other/b"
+    the table of contents is inconsistent at "(frames)"
+    the table of contents is inconsistent at "lib/b"
+    "#);
     let (bytes, _) = encode_toc(&sound).unwrap();
     assert!(words(&decode_toc(&bytes, &Digest::of(b"")).unwrap_err()).contains("expected e3b0c44298fc"));
 }

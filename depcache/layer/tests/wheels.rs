@@ -1,11 +1,12 @@
 //! Wheels in, layers out: placing, determinism, refusals.
+#![allow(clippy::format_collect, reason = "clarity over speed")]
 
 mod wheel_maker;
 
 use std::io::Cursor;
 
 use depcache_layer::{Limits, Wheel, unpack};
-use wheel_maker::{WheelMaker, layer_of, words, zip_of};
+use wheel_maker::{WheelMaker, layer_of, library, words, zip_of};
 
 fn demo() -> WheelMaker {
     WheelMaker::new("Demo_Pkg", "1.0")
@@ -82,7 +83,7 @@ fn the_order_inside_the_zip_does_not_matter() {
     }
     assert_eq!(digests.len(), 1);
     // The layer format: a change here is a new `domain::layer::FORMAT`.
-    insta::assert_snapshot!(digests.first().unwrap().0.hex(), @"");
+    insta::assert_snapshot!(digests.first().unwrap().0.hex(), @"8b1269b853057f8cdf688071a6b94d3a2a3f181225d99dbbb7abca50d30ea89a");
 }
 
 #[test]
@@ -108,7 +109,20 @@ fn unsafe_wheels_are_refused_in_words() {
         points("[console_scripts]\npython = a:b\n"),
         points("[console_scripts]\nx = a\n"),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    the wheel's member "../evil.py" is refused: it climbs with `..`
+    the wheel's member "/etc/evil" is refused: it is absolute
+    the wheel's member "a/../../evil" is refused: it climbs with `..`
+    the wheel's member "demo-1.data/scripts/Python3" would replace a file that belongs to the environment
+    the wheel's member "demo-1.data/data/pyvenv.cfg" would replace a file that belongs to the environment
+    the wheel's member "demo-1.data/unknown/x" is in an unknown .data scheme
+    two members of the wheel would be placed at "lib/python3.11/site-packages/a.py"
+    two members of the wheel would be placed at "lib/python3.11/site-packages/a/b"
+    the wheel's member "link" is not a plain file
+    the wheel's entry point "../evil" cannot become a script: its name is not a plain file name
+    the wheel's entry point "python" cannot become a script: its name belongs to the environment itself
+    the wheel's entry point "x" cannot become a script: its reference is not of the form module:attribute
+    "#);
 }
 
 #[test]
@@ -123,8 +137,8 @@ fn a_record_that_lies_is_a_broken_wheel() {
             .map(|_| ())
             .map_err(|error| words(&error))
     };
-    insta::assert_snapshot!(change("demo.py,sha256=", "demo.py,sha256=AA").unwrap_err(), @"");
-    insta::assert_snapshot!(change(",6\n", ",7\n").unwrap_err(), @"");
+    insta::assert_snapshot!(change("demo.py,sha256=", "demo.py,sha256=AA").unwrap_err(), @r#"the wheel is broken: the hash of "demo.py" is not the one that its RECORD states"#);
+    insta::assert_snapshot!(change(",6\n", ",7\n").unwrap_err(), @r#"the wheel is broken: the size of "demo.py" is not the one that its RECORD states"#);
     // What no installer refuses: a member without a row.
     assert_eq!(change("demo.py,", "other.py,"), Ok(()));
 }
@@ -154,7 +168,15 @@ fn confusing_archives_are_refused() {
         Wheel::open(Cursor::new(&zip), "demo.zip", Limits::default()).map(|_| ()).map_err(|e| words(&e)),
     ];
     let text: Vec<_> = refusals.into_iter().map(Result::unwrap_err).collect();
-    insta::assert_snapshot!(text.join("\n"), @"");
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    the wheel is not a sound zip archive: invalid Zip archive: Could not find EOCD
+    the wheel has 6 bytes before its zip archive
+    the wheel is not a sound zip archive: invalid Zip archive: header inconsistency detected: Local file header filename mismatch (does not match central directory)
+    the wheel has 4 members, more than the 3 allowed
+    the wheel unpacks to 331 bytes, more than the 10 allowed
+    the wheel has no .dist-info directory for "other"
+    "demo.zip" is not a wheel's file name: expected name-version-python-abi-platform.whl
+    "#);
 }
 
 #[test]
@@ -170,5 +192,37 @@ fn a_member_larger_than_declared_is_refused() {
     }
     let staging = tempfile::tempdir().unwrap();
     let error = layer_of(&zip, &maker.filename(), staging.path()).unwrap_err();
-    insta::assert_snapshot!(words(&error), @"");
+    insta::assert_snapshot!(words(&error), @r#"the wheel's member "bomb.txt" cannot be read: File is larger than its declared uncompressed size"#);
+}
+
+#[test]
+fn layers_whose_libraries_are_elsewhere_are_marked() {
+    let marked = |content: Vec<u8>| {
+        let maker = WheelMaker::new("demo", "1").file("demo/lib/a.so", content).file("demo.libs/b.so", "");
+        let staging = tempfile::tempdir().unwrap();
+        layer_of(&maker.zip(), &maker.filename(), staging.path()).unwrap().toc.needs_real_directories
+    };
+    for (run_path, expected) in [
+        ("$ORIGIN", false),
+        ("$ORIGIN/../../demo.libs", false),
+        ("${ORIGIN}/../../demo.libs:/usr/lib", false),
+        ("/opt/lib", false),
+        ("$ORIGIN/../../nvidia/cublas/lib", true),
+        ("$ORIGIN:$ORIGIN/../../nvidia/cublas/lib", true),
+        ("$ORIGIN/../..", true),
+        ("$ORIGIN/../../../../../../x", true),
+    ] {
+        assert_eq!(marked(library(run_path)), expected, "{run_path}");
+    }
+    // Anything that is no library has no run path: cut, garbled, empty.
+    let whole = library("$ORIGIN/../../nvidia/lib");
+    for cut in [0, 5, 63, 100, 180] {
+        assert!(!marked(whole[..cut].to_vec()), "{cut}");
+    }
+    for at in [32, 54, 56, 72, 128] {
+        let mut garbled = whole.clone();
+        garbled[at] = 0xff;
+        garbled[at + 1] = 0xff;
+        let _never_panics = marked(garbled);
+    }
 }

@@ -74,6 +74,11 @@ impl BaseFiles {
         Ok(Self { distributions, site_packages: layout(base).site_packages, only_site })
     }
 
+    #[cfg(test)]
+    pub(super) fn of(distributions: Vec<(String, Vec<BaseFile>)>, site_packages: &str, site: &str) -> Self {
+        Self { distributions, site_packages: site_packages.into(), only_site: Some(site.into()) }
+    }
+
     pub(super) fn without(&self, shadows: &[Shadow]) -> Unshadowed<'_> {
         let shadowed: HashSet<&str> = shadows.iter().map(|shadow| shadow.name.as_str()).collect();
         let mut tree = Unshadowed { only_site: self.only_site.as_deref(), ..Unshadowed::default() };

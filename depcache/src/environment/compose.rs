@@ -22,6 +22,11 @@ pub(super) fn is_ready(root: &Path) -> bool {
     boot::is_current(&root.join(ABOUT).join("boot"))
 }
 
+/// Where an environment keeps its manifest.
+pub(super) fn manifest_path(root: &Path) -> PathBuf {
+    root.join(ABOUT).join("manifest.json")
+}
+
 /// Blocking: builds `envs_dir/<env id>` from layers unpacked in `layers_dir`; existing = done.
 ///
 /// `tocs` in the manifest's order. Links to layers are relative, so `layers_dir` and `envs_dir` may move together;
@@ -57,7 +62,7 @@ pub fn compose(
     let about = making.path().join(ABOUT);
     fs::create_dir(&about).map_err(EnvironmentError::file("create", &about))?;
     let text = canonical::to_bytes(manifest).map_err(EnvironmentError::Canonical)?;
-    let file = about.join("manifest.json");
+    let file = manifest_path(making.path());
     fs::write(&file, text).map_err(EnvironmentError::file("write", &file))?;
     let marker = about.join("boot");
     boot::mark(&marker).map_err(EnvironmentError::file("write", &marker))?;

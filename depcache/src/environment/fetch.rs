@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::EnvironmentError;
-use super::compose::{compose, is_ready};
+use super::compose::{compose, is_ready, manifest_path};
 use super::volume_layer::{Transfer, VolumeLayer};
 
 /// Layers on their way at a time. One connection gives at most about 90 MB/s, most layers are far smaller than
@@ -61,10 +61,20 @@ pub async fn fetch(
         bytes: transfers.iter().map(|transfer| transfer.bytes).sum(),
     };
     let root = envs_dir.join(env_id.to_string());
-    if is_ready(&root) {
+    let this = base.base.id().map_err(EnvironmentError::Canonical)?;
+    // Workers of several bases may share a volume: a ready environment is checked like one from the store.
+    let here = if is_ready(&root) { fs::read(manifest_path(&root)).ok() } else { None };
+    let ready = here.is_some();
+    let manifest = match here {
+        Some(bytes) => read_manifest(env_id, &bytes)?,
+        None => read_manifest(env_id, &stored_manifest(store, env_id).await?)?,
+    };
+    if manifest.base_id != this {
+        return Err(EnvironmentError::Base { env_id, built_for: manifest.base_id, this });
+    }
+    if ready {
         return Ok(answer(root, &[]));
     }
-    let manifest = manifest(store, env_id).await?;
     fs::create_dir_all(&layers_dir).map_err(EnvironmentError::file("create", &layers_dir))?;
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let unpacking = Arc::new(Semaphore::new(processors));
@@ -81,15 +91,18 @@ pub async fn fetch(
     Ok(answer(path, &transfers))
 }
 
-async fn manifest(store: &Store, env_id: EnvId) -> Result<Manifest, EnvironmentError> {
+async fn stored_manifest(store: &Store, env_id: EnvId) -> Result<bytes::Bytes, EnvironmentError> {
     let what = || format!("environment {}", env_id.short());
     let object = store
         .get(&keys::environment(env_id))
         .await
-        .map_err(|source| EnvironmentError::Store { what: what(), source })?
-        .ok_or_else(|| EnvironmentError::Missing { what: what() })?;
+        .map_err(|source| EnvironmentError::Store { what: what(), source })?;
+    Ok(object.ok_or_else(|| EnvironmentError::Missing { what: what() })?.bytes)
+}
+
+fn read_manifest(env_id: EnvId, bytes: &[u8]) -> Result<Manifest, EnvironmentError> {
     let manifest: Manifest =
-        serde_json::from_slice(&object.bytes).map_err(|source| EnvironmentError::Parse { env_id, source })?;
+        serde_json::from_slice(bytes).map_err(|source| EnvironmentError::Parse { env_id, source })?;
     if manifest.schema != environment::SCHEMA {
         return Err(EnvironmentError::Schema { env_id, schema: manifest.schema });
     }

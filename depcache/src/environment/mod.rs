@@ -4,6 +4,15 @@
 //!   one owner is one link, a shared one is real. A shadowed distribution is absent.
 //! - What exists under its final name is complete: everything is made under a temporary name and renamed.
 //! - A finished environment is never changed.
+//!
+//! ```no_run
+//! # async fn example(base: domain::BaseRecord, env_id: domain::EnvId) -> Result<(), Box<dyn std::error::Error>> {
+//! let store = objectstore::Store::open("file:///srv/updraft").await?;
+//! let fetched = depcache::environment::fetch(&store, env_id, &base, "/var/lib/updraft".as_ref()).await?;
+//! let python = fetched.path.join("bin/python");
+//! # Ok(())
+//! # }
+//! ```
 
 mod base_files;
 mod boot;

@@ -159,7 +159,7 @@ impl<'t> Walk<'t> {
                 Item::Directory => {}
                 Item::Layer(_) => self.file(directory, join(name), winner, None),
                 Item::Base(file) => {
-                    if name.ends_with(".py") {
+                    if name.strip_suffix(".py").is_some() {
                         modules.push(file.source.clone());
                     }
                     self.file(directory, join(name), winner, Some(&file.source));
@@ -187,13 +187,12 @@ impl<'t> Walk<'t> {
                 .collect();
             let bytecode = *name == BYTECODE;
             let must_be_real = bytecode && !(lost.is_empty() && modules.is_empty());
-            match self.one_link(&path, &owners).filter(|_| !must_be_real) {
-                Some(step) => self.tree.steps.push(step),
-                None => {
-                    self.tree.steps.push(Step::Directory(path.clone()));
-                    self.directory(&path, &owners, if bytecode { &lost } else { const { &Stale::new() } });
-                }
+            if let Some(step) = self.one_link(&path, &owners).filter(|_| !must_be_real) {
+                self.tree.steps.push(step);
+                continue;
             }
+            self.tree.steps.push(Step::Directory(path.clone()));
+            self.directory(&path, &owners, if bytecode { &lost } else { const { &Stale::new() } });
         }
     }
 
@@ -278,3 +277,6 @@ fn same(one: Item<'_>, other: Item<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

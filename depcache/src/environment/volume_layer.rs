@@ -62,25 +62,29 @@ impl VolumeLayer {
         if let Some(toc) = blocking(unpacking, move || layer.present()).await? {
             return Ok((toc, Transfer::default()));
         }
-        let digest = self.entry.tar_digest;
-        let toc_key = keys::toc(&digest);
-        let stored = self.object(store, &toc_key, "table of contents").await?;
-        let toc = decode_toc(&stored, &self.entry.toc_digest).map_err(|source| self.toc(source))?;
-        let key = keys::layer(&digest);
-        let (source, size) = if toc.tar_size <= IN_MEMORY_BYTES {
-            let bytes = self.object(store, &key, "layer").await?;
-            let size = bytes.len() as u64;
-            (Source::Memory(bytes), size)
-        } else {
-            let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.layers_dir);
-            let path =
-                temporary.map_err(EnvironmentError::file("create", &self.layers_dir))?.into_temp_path();
-            let size = store.get_to_file(&key, &path).await.map_err(|source| self.store("layer", source))?;
-            (Source::Disk(path), size.ok_or_else(|| self.missing("layer"))?)
-        };
+        let (toc_key, key) = (keys::toc(&self.entry.tar_digest), keys::layer(&self.entry.tar_digest));
+        let (stored, (source, size)) = futures::try_join!(
+            self.object(store, &toc_key, "table of contents"),
+            self.download(store, &key)
+        )?;
         let transfer = Transfer { fetched: true, bytes: size + stored.len() as u64 };
-        let toc = blocking(unpacking, move || self.unpack(source, &stored, &toc).map(|()| toc)).await?;
-        Ok((toc, transfer))
+        let toc = blocking(unpacking, move || {
+            let toc = decode_toc(&stored, &self.entry.toc_digest).map_err(|source| self.toc(source))?;
+            self.unpack(&source, &stored, &toc).map(|()| toc)
+        });
+        Ok((toc.await?, transfer))
+    }
+
+    async fn download(&self, store: &Store, key: &str) -> Result<(Source, u64), EnvironmentError> {
+        if self.entry.tar_size <= IN_MEMORY_BYTES {
+            let bytes = self.object(store, key, "layer").await?;
+            let size = bytes.len() as u64;
+            return Ok((Source::Memory(bytes), size));
+        }
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.layers_dir);
+        let path = temporary.map_err(EnvironmentError::file("create", &self.layers_dir))?.into_temp_path();
+        let size = store.get_to_file(key, &path).await.map_err(|source| self.store("layer", source))?;
+        Ok((Source::Disk(path), size.ok_or_else(|| self.missing("layer"))?))
     }
 
     /// The table of contents when the layer is here and whole.
@@ -100,13 +104,13 @@ impl VolumeLayer {
         Ok(Some(toc))
     }
 
-    fn unpack(&self, source: Source, stored: &[u8], toc: &Toc) -> Result<(), EnvironmentError> {
+    fn unpack(&self, source: &Source, stored: &[u8], toc: &Toc) -> Result<(), EnvironmentError> {
         let making = tempfile::Builder::new()
             .prefix(TEMPORARY)
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir_in(&self.layers_dir)
             .map_err(EnvironmentError::file("create", &self.layers_dir))?;
-        let reader: Box<dyn Read> = match &source {
+        let reader: Box<dyn Read> = match source {
             Source::Memory(bytes) => Box::new(Cursor::new(bytes)),
             Source::Disk(path) => {
                 Box::new(File::open(path).map_err(EnvironmentError::file("open", path.to_path_buf()))?)

@@ -98,9 +98,12 @@ struct Process {
 #[serde(untagged)]
 enum Answer {
     File(String, String, String),
-    Ready(String, String, u32),
-    End(String, i32),
+    Ready(Word, Word, u32),
+    End(Word, i32),
 }
+
+/// A word of an answer that is only there for people who read the exchange.
+type Word = serde::de::IgnoredAny;
 
 impl Process {
     fn start(interpreter: &Interpreter) -> Result<Self, LayerError> {

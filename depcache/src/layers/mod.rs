@@ -3,6 +3,15 @@
 //! - A wheel, a target and nothing else decide the layer's tar: file order, times, owners, hash seeds and what was
 //!   compiled before do not.
 //! - At most the given number of interpreters compile at a time; a file that takes too long fails the build.
+//!
+//! ```no_run
+//! # fn example(base: &domain::Base) -> Result<(), Box<dyn std::error::Error>> {
+//! let builder = depcache::layers::Builder::new(base, "/var/tmp/layers".as_ref(), 2)?;
+//! let built = builder.from_wheel("six.whl".as_ref(), "six-1.16.0-py2.py3-none-any.whl")?;
+//! assert_eq!(built.entry.name, "six");
+//! # Ok(())
+//! # }
+//! ```
 
 mod compiler;
 mod error;
@@ -108,7 +117,7 @@ impl Builder {
 
     /// Python files where an interpreter looks for modules; scripts and data files are not imported.
     fn is_source(&self, path: &str) -> bool {
-        path.ends_with(".py")
+        path.strip_suffix(".py").is_some()
             && path.strip_prefix(&self.layout.site_packages).is_some_and(|rest| rest.starts_with('/'))
     }
 }

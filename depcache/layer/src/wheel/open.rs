@@ -211,7 +211,7 @@ fn list<R: Read + Seek>(
 fn is_stale_bytecode(path: &str, members: &std::collections::HashSet<&str>) -> bool {
     let Some((directory, file)) = path.rsplit_once('/') else { return false };
     let Some(parent) = directory.strip_suffix("__pycache__") else { return false };
-    file.ends_with(".pyc")
+    file.strip_suffix(".pyc").is_some()
         && file.split('.').next().is_some_and(|stem| members.contains(format!("{parent}{stem}.py").as_str()))
 }
 

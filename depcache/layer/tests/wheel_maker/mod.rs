@@ -1,5 +1,11 @@
 //! Wheels made in memory.
-#![allow(dead_code, reason = "every test binary uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of this module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "clarity over speed and comfort"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write as _};
@@ -68,6 +74,10 @@ pub fn zip_of(members: &[(String, Vec<u8>, u32)]) -> Vec<u8> {
         let options = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Deflated)
             .unix_permissions(*mode);
+        if mode & 0o170_000 == 0o120_000 {
+            zip.add_symlink(path.as_str(), std::str::from_utf8(content).unwrap(), options).unwrap();
+            continue;
+        }
         zip.start_file(path.as_str(), options).unwrap();
         zip.write_all(content).unwrap();
     }
@@ -121,4 +131,25 @@ impl Contents for Memory {
     fn open(&self, path: &str) -> std::io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(&self.0[path][..]))
     }
+}
+
+/// The smallest shared library with a run path.
+pub fn library(run_path: &str) -> Vec<u8> {
+    let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    // Header, two program headers, the dynamic section, the strings; loaded at 0x1000.
+    let (dynamic, strings) = (64 + 2 * 56u64, 64 + 2 * 56 + 3 * 16u64);
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+    file.extend(words(&[0, 64, 0]));
+    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    let length = strings + run_path.len() as u64 + 2;
+    for (kind, offset, size) in [(1u64, 0, length), (2, dynamic, 48)] {
+        file.extend(words(&[kind, offset, offset + 0x1000, offset + 0x1000, size, size, 8]));
+    }
+    file.extend(words(&[5, strings + 0x1000, 29, 1, 0, 0]));
+    file.push(0);
+    file.extend(run_path.as_bytes());
+    file.push(0);
+    file
 }
