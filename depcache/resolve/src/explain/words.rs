@@ -49,9 +49,17 @@ fn segment(low: Bound<&Version>, high: Bound<&Version>) -> String {
     low.into_iter().chain(high).collect::<Vec<_>>().join(",")
 }
 
-fn plain(version: &Version) -> Version {
-    let plain = version.clone().with_min(None).with_max(None).without_local();
-    if plain.dev() == Some(0) { plain.only_release() } else { plain }
+/// Without the sentinels of ranges: before any pre-release (`<2` ends there), after any local version.
+fn plain(version: &Version) -> String {
+    let mut plain = version.clone();
+    // uv's setters refuse versions that cannot carry a sentinel, even to take it away.
+    if !plain.is_pre() && !plain.is_dev() {
+        plain = plain.with_min(None);
+    }
+    if !plain.is_post() && !plain.is_dev() {
+        plain = plain.with_max(None);
+    }
+    plain.without_local().to_string().trim_end_matches(".dev0").to_owned()
 }
 
 /// `numpy 1.26.4`, `numpy 2.0.0 to 2.4.6 (31 versions)`, `every version of numpy`.
