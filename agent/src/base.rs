@@ -62,7 +62,7 @@ pub fn interpreter(asked: Option<&Path>, command: &[String]) -> String {
     if let Some(python) = asked {
         return python.display().to_string();
     }
-    let program = command.first().map(Path::new).unwrap_or(Path::new(""));
+    let program = command.first().map_or(Path::new(""), Path::new);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folder = if program.is_absolute() {
         program.parent().map(Path::to_owned)
@@ -110,7 +110,9 @@ fn fingerprint(python: &Path, record: &BaseRecord) -> Option<Vec<Stamp>> {
     let mut paths = vec![python.to_owned(), prefix.join("pyvenv.cfg")];
     paths.extend(record.base.site_dirs.iter().map(PathBuf::from));
     let stamp = |path: PathBuf| match fs::metadata(&path) {
-        Ok(meta) => Some(Stamp { path, inode: meta.ino(), mtime_s: meta.mtime(), mtime_ns: meta.mtime_nsec() }),
+        Ok(meta) => {
+            Some(Stamp { path, inode: meta.ino(), mtime_s: meta.mtime(), mtime_ns: meta.mtime_nsec() })
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Some(Stamp { path, inode: 0, mtime_s: 0, mtime_ns: 0 })
         }
@@ -134,7 +136,8 @@ pub async fn announce(store: &Store, python: &str, known: &Known, cache_dir: &Pa
         return Ok(());
     }
     let (python, cache) = (python.to_owned(), Cache::at(cache_dir));
-    let record = tokio::task::spawn_blocking(move || depcache::base::describe_cached(&python, &cache)).await??;
+    let record =
+        tokio::task::spawn_blocking(move || depcache::base::describe_cached(&python, &cache)).await??;
     store.put(&key, encode(&record)?, Condition::Absent).await?;
     tracing::info!(base = known.id.short(), loaded = record.loaded.len(), "base announced");
     Ok(())

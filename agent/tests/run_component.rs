@@ -45,8 +45,17 @@ fn told(component: &str) -> Vec<String> {
 fn start(dir: &Path, published: &Published, component: &str) -> Agent {
     let store = published.url();
     let arguments = [
-        "run", "--store", &store, "--repository", "etl", "--poll-interval-ms", "50", "--overlap-ms", "300",
-        "--python", "python3",
+        "run",
+        "--store",
+        &store,
+        "--repository",
+        "etl",
+        "--poll-interval-ms",
+        "50",
+        "--overlap-ms",
+        "300",
+        "--python",
+        "python3",
     ];
     Agent::start(dir, &arguments, &[component])
 }
@@ -78,7 +87,10 @@ fn a_flip_starts_new_and_then_ends_old_and_the_same_environment_restarts_nothing
     let third = published.publication(3, &[("a.py", "3")], Some(b));
     published.set_ref(3, Some(&third), None);
     wait("the flip to another environment", || (told(&component).len() == 5).then_some(()));
-    assert!(told(&component)[3].contains(&format!("/envs/{}/bin/python", b.1)), "no restart for the second tree");
+    assert!(
+        told(&component)[3].contains(&format!("/envs/{}/bin/python", b.1)),
+        "no restart for the second tree"
+    );
 
     agent.signal(Signal::SIGTERM);
     assert!(agent.ended().success());

@@ -11,7 +11,11 @@ use nix::sys::signal::Signal;
 use support::{Agent, agent, wait};
 
 fn idle(dir: &std::path::Path) -> Agent {
-    Agent::worker(dir, &["--worker-name", "etl-1@host"], &["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done", "celery"])
+    Agent::worker(
+        dir,
+        &["--worker-name", "etl-1@host"],
+        &["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done", "celery"],
+    )
 }
 
 #[test]
@@ -19,7 +23,10 @@ fn a_worker_is_asked_drained_and_wanted_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut worker = idle(dir.path());
     let ready = worker.reaches("ready");
-    assert_eq!((&ready["worker"], &ready["epoch"], &ready["active"]), (&"etl-1@host".into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&ready["worker"], &ready["epoch"], &ready["active"]),
+        (&"etl-1@host".into(), &0.into(), &0.into())
+    );
     let mode = fs::metadata(dir.path().join("agent.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -69,7 +76,13 @@ fn wrong_requests_are_told_what_is_wrong() {
         let (code, answer) = worker.ask(method, path, body);
         seen.push_str(&format!("{code} {}\n", answer["reason"].as_str().unwrap()));
     }
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @"
+    400 Failed to deserialize the JSON body into the target type: missing field `epoch` at line 1 column 2
+    400 `Bad` is not a repository name: expected 1 to 63 of a-z, 0-9, `-` and `_`, the first a letter or digit
+    400 `latest` is not a publication id: expected <sequence, 8 digits>-<12 hexadecimal digits of the commit>
+    503 this agent has no store (UPDRAFT_STORE)
+    400 `abc` is not a sha256 digest: expected 64 lower-case hexadecimal digits
+    ");
 }
 
 #[test]
@@ -87,7 +100,9 @@ fn one_socket_has_one_agent() {
         .unwrap();
     assert_eq!(second.status.code(), Some(69));
     let said = String::from_utf8_lossy(&second.stderr).replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    error: the agent's API cannot be served: another agent serves DIR/agent.sock
+    ");
 }
 
 #[test]
@@ -97,7 +112,8 @@ fn status_is_printed_for_people_and_programs() {
     worker.reaches("ready");
     let socket = dir.path().join("agent.sock");
     let status = |format: &str| {
-        let output = agent().arg("status").arg("--socket").arg(&socket).args(["--format", format]).output().unwrap();
+        let output =
+            agent().arg("status").arg("--socket").arg(&socket).args(["--format", format]).output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     };

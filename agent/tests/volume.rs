@@ -43,7 +43,8 @@ fn the_ref_is_followed_forward_and_files_carry_their_times() {
     let second = published.publication(2, &[("a.py", "two")], None);
     published.set_ref(2, Some(&first), Some(&second));
     wait("the candidate is on the volume", || {
-        (agent.ask("GET", "/v1/health", "").1["repositories"]["etl"]["candidate"] == second.to_string()).then_some(())
+        (agent.ask("GET", "/v1/health", "").1["repositories"]["etl"]["candidate"] == second.to_string())
+            .then_some(())
     });
     assert_eq!(current(dir.path()), Some(first.to_string()), "a candidate is not current");
     published.set_ref(3, Some(&second), None);
@@ -64,7 +65,8 @@ fn a_publication_for_another_base_is_not_ready_and_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let published = Published::new(&dir.path().join("store"));
     let agent = following(dir.path(), &published);
-    let (base, env) = (domain::BaseId(domain::Digest::of(b"other")), domain::EnvId(domain::Digest::of(b"env")));
+    let (base, env) =
+        (domain::BaseId(domain::Digest::of(b"other")), domain::EnvId(domain::Digest::of(b"env")));
     let id = published.publication(1, &[("a.py", "one")], Some((base, env)));
     published.set_ref(1, Some(&id), None);
     let problem = wait("the problem is shown", || {
@@ -123,7 +125,8 @@ async fn a_tree_that_is_not_as_published_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let published = Published::new(&dir.path().join("store"));
     let good = published.publication(1, &[("a.py", "one")], None);
-    let key = |id: &PublicationId| domain::keys::tree(&published.repository, &format!("{:040x}", id.sequence()));
+    let key =
+        |id: &PublicationId| domain::keys::tree(&published.repository, &format!("{:040x}", id.sequence()));
     let tar = fs::read(published.root.join(key(&good))).unwrap();
 
     let mut seen = String::new();
@@ -140,5 +143,11 @@ async fn a_tree_that_is_not_as_published_is_refused() {
     seen.push_str(&format!("\n{}", refused(&published, dir.path(), &good).await));
     let absent = PublicationId::new(9, &"9".repeat(40)).unwrap();
     seen.push_str(&format!("\n{}", refused(&published, dir.path(), &absent).await));
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @r#"
+    the tree of publication 00000002-000000000000 of etl is refused: "a.py" in the tree is not as its publication says: its content differs
+    the tree of publication 00000003-000000000000 of etl is refused: "b.py" in the tree is not as its publication says: it is missing
+    the tree of publication 00000004-000000000000 of etl is refused: unpacking the archive: Unknown frame descriptor
+    publication 00000001-000000000000 of etl is not in the store: v1/trees/etl/0000000000000000000000000000000000000001.tar.zst is missing
+    publication 00000009-999999999999 of etl is not in the store: v1/trees/etl/publications/00000009-999999999999.json is missing
+    "#);
 }

@@ -93,7 +93,9 @@ fn orphans_are_reaped_and_ended_with_the_agent() {
          while :; do sleep 0.05; done\n",
     );
     let mut agent = Agent::worker(dir.path(), &[], &[&worker]);
-    let forgotten: u32 = wait("the orphan runs", || fs::read_to_string(dir.path().join("forgotten")).ok()?.trim().parse().ok());
+    let forgotten: u32 = wait("the orphan runs", || {
+        fs::read_to_string(dir.path().join("forgotten")).ok()?.trim().parse().ok()
+    });
     wait("it hangs below the agent, and no zombie does", || {
         let own = |stat: String| stat.split_whitespace().nth(3) == Some(&agent.child.id().to_string());
         let adopted = fs::read_to_string(format!("/proc/{forgotten}/stat")).is_ok_and(own);
@@ -118,13 +120,13 @@ fn a_killed_agent_takes_no_task_with_it() {
     agent.child.wait().unwrap();
     assert!(below.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()));
     for pid in below {
-        drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
     }
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let title = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         if title.starts_with(b"airflow worker -- 0193-task") && title.ends_with(b"300\0") {
             let pid: i32 = entry.file_name().to_str().unwrap().parse().unwrap();
-            drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL));
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
         }
     }
 }

@@ -15,7 +15,10 @@ const LOOKED_AT_BYTES: usize = 64 << 10;
 pub struct Line(pub String);
 
 /// Copies a child's output to the agent's stderr byte for byte and hands on its lines. Ends with the output.
-pub async fn pass_through(output: impl AsyncRead + Unpin, lines: Option<mpsc::Sender<Line>>) -> std::io::Result<()> {
+pub async fn pass_through(
+    output: impl AsyncRead + Unpin,
+    lines: Option<mpsc::Sender<Line>>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(output);
     let mut chunk = vec![0; 16 << 10];
     let mut line = Vec::new();

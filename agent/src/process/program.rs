@@ -56,14 +56,20 @@ impl Program {
     pub fn start(&self) -> Result<Started, SpawnError> {
         let (program, arguments) = self.command.split_first().ok_or(SpawnError::Empty)?;
         let mut command = Command::new(self.resolved(program));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         for (name, value) in &self.variables {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        let child = command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })?;
+        let child =
+            command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })?;
         let pid = child.id().unwrap_or_default();
         Ok(Started { child, pid })
     }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
-pub use broker_url::BrokerUrl;
 pub use crate::sync::SyncSettings;
+pub use broker_url::BrokerUrl;
 pub use resolve::{Resolved, SettingsError, resolve};
 
 /// Keeps Airflow's workers, their code and their environments.

@@ -57,8 +57,8 @@ pub struct Resolved {
 }
 
 /// Resolves the settings of a command line and this process's environment.
-pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
-    let first = Cli::command().try_get_matches_from(&arguments)?;
+pub fn resolve(arguments: &[OsString]) -> Result<Resolved, SettingsError> {
+    let first = Cli::command().try_get_matches_from(arguments)?;
     let Some(path) = first.get_one::<PathBuf>("config").cloned() else {
         return finish(&first, &[]);
     };
@@ -66,16 +66,19 @@ pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
     let entries = read(&path)?;
     let mut command = Cli::command();
     for (key, values) in &entries {
-        let known = command.find_subcommand(name).is_some_and(|sub| sub.get_arguments().any(|arg| arg.get_id() == key));
+        let known = command
+            .find_subcommand(name)
+            .is_some_and(|sub| sub.get_arguments().any(|arg| arg.get_id() == key));
         if !known {
             return Err(SettingsError::Unknown { path, key: key.clone(), command: name.to_owned() });
         }
         // Clap keeps defaults as static text. A configuration file is read once, so this is no leak that grows.
         let values: Vec<&'static str> = values.iter().map(|value| &*value.clone().leak()).collect();
-        command = command.mut_subcommand(name, |sub| sub.mut_arg(key, |arg| arg.required(false).default_values(values)));
+        command = command
+            .mut_subcommand(name, |sub| sub.mut_arg(key, |arg| arg.required(false).default_values(values)));
     }
     let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
-    finish(&command.try_get_matches_from(&arguments)?, &keys)
+    finish(&command.try_get_matches_from(arguments)?, &keys)
 }
 
 fn finish(matches: &ArgMatches, from_file: &[String]) -> Result<Resolved, SettingsError> {

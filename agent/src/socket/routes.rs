@@ -40,7 +40,11 @@ pub struct WorkerApi {
 impl Api {
     /// With the state and the drains of a worker.
     #[must_use]
-    pub fn with_worker(mut self, status: watch::Receiver<WorkerStatus>, requests: mpsc::Sender<Request>) -> Self {
+    pub fn with_worker(
+        mut self,
+        status: watch::Receiver<WorkerStatus>,
+        requests: mpsc::Sender<Request>,
+    ) -> Self {
         self.worker = Some(WorkerApi { status, requests });
         self
     }
@@ -49,8 +53,8 @@ impl Api {
 /// The routes.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/v1/health", get(health))
-        .route("/v1/worker", get(worker))
+        .route("/v1/health", get(|State(api): State<Api>| async move { health(&api) }))
+        .route("/v1/worker", get(|State(api): State<Api>| async move { worker(api) }))
         .route("/v1/drain", post(drain))
         .route("/v1/trees/{repository}/{publication}", put(tree))
         .route("/v1/environments/{environment}", put(environment))
@@ -73,7 +77,7 @@ struct Repository {
     problem: Option<String>,
 }
 
-async fn health(State(api): State<Api>) -> Json<Health> {
+fn health(api: &Api) -> Json<Health> {
     let repository = |followed: &watch::Receiver<Followed>| {
         let followed = followed.borrow();
         Repository {
@@ -86,11 +90,15 @@ async fn health(State(api): State<Api>) -> Json<Health> {
     Json(Health {
         status: "ok",
         base_id: api.preparer.as_ref().map(|preparer| preparer.base_id()),
-        repositories: api.followed.iter().map(|(name, followed)| (name.clone(), repository(followed))).collect(),
+        repositories: api
+            .followed
+            .iter()
+            .map(|(name, followed)| (name.clone(), repository(followed)))
+            .collect(),
     })
 }
 
-async fn worker(State(api): State<Api>) -> Result<Json<WorkerStatus>, Refusal> {
+fn worker(api: Api) -> Result<Json<WorkerStatus>, Refusal> {
     let worker = api.worker.ok_or(Refusal::NoWorker)?;
     Ok(Json(worker.status.borrow().clone()))
 }
@@ -114,7 +122,11 @@ async fn tree(
     let repository: RepositoryName = repository.parse().map_err(|error| Refusal::malformed(&error))?;
     let publication: PublicationId = publication.parse().map_err(|error| Refusal::malformed(&error))?;
     let preparer = api.preparer.ok_or(Refusal::NoStore)?;
-    preparer.publication(&repository, &publication).await.map(Json).map_err(|error| Refusal::not_ready(&error))
+    preparer
+        .publication(&repository, &publication)
+        .await
+        .map(Json)
+        .map_err(|error| Refusal::not_ready(&error))
 }
 
 #[derive(Serialize)]
@@ -163,7 +175,9 @@ impl IntoResponse for Refusal {
         let (code, reason) = match self {
             Self::Malformed(reason) => (StatusCode::BAD_REQUEST, reason),
             Self::NoWorker => (StatusCode::NOT_FOUND, "this agent supervises no worker".to_owned()),
-            Self::NoStore => (StatusCode::SERVICE_UNAVAILABLE, "this agent has no store (UPDRAFT_STORE)".to_owned()),
+            Self::NoStore => {
+                (StatusCode::SERVICE_UNAVAILABLE, "this agent has no store (UPDRAFT_STORE)".to_owned())
+            }
             Self::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "the agent is ending".to_owned()),
         };

@@ -21,7 +21,8 @@ const LAST_STAGES: Duration = Duration::from_mins(2);
 
 /// `updraft-agent worker`: supervises until it is told to stop and the worker has ended.
 pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
-    let NodeName { node, command } = node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
+    let NodeName { node, command } =
+        node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
     let mut deliver = Deliver::prepare(&settings.delivery, &command).await?;
     let socket = match &settings.socket {
         Some(path) => {
@@ -60,6 +61,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         logs: logs.clone(),
     };
 
+    tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
     let mut supervisor = Supervisor::new();
     if let Some(logs) = logs {
         spawn_shipping(&mut supervisor, logs);
@@ -91,7 +93,8 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         });
     }
     let grace = Duration::from_secs(settings.drain_timeout_s).saturating_add(LAST_STAGES);
-    let outcome = supervisor.run(signals, daemon::Policy { grace, second_signal: SecondSignal::Ignore }).await;
+    let outcome =
+        supervisor.run(signals, daemon::Policy { grace, second_signal: SecondSignal::Ignore }).await;
     if let Some(path) = &socket
         && let Err(error) = std::fs::remove_file(path)
     {
@@ -115,8 +118,14 @@ fn spawn_shipping(supervisor: &mut Supervisor, logs: Arc<Shipper>) {
     });
 }
 
-async fn shipper(settings: &WorkerSettings, volume: &Path, node: &str) -> Result<Option<Arc<Shipper>>, StartError> {
-    let (Some(folder), Some(url)) = (&settings.base_log_folder, &settings.remote_log_folder) else { return Ok(None) };
+async fn shipper(
+    settings: &WorkerSettings,
+    volume: &Path,
+    node: &str,
+) -> Result<Option<Arc<Shipper>>, StartError> {
+    let (Some(folder), Some(url)) = (&settings.base_log_folder, &settings.remote_log_folder) else {
+        return Ok(None);
+    };
     let state = match &settings.state_dir {
         Some(state) => state.join("logs"),
         None => volume.join("workers").join(node).join("logs"),

@@ -18,9 +18,17 @@ pub struct CurrentError {
 
 /// Moves `current/<repository>` to a tree that is on the volume, unless it names the same or a later one.
 /// Says whether it moved. Atomic for readers, one mover at a time. Blocking, microseconds.
-pub fn advance(volume: &Volume, repository: &RepositoryName, to: &PublicationId) -> Result<bool, CurrentError> {
+pub fn advance(
+    volume: &Volume,
+    repository: &RepositoryName,
+    to: &PublicationId,
+) -> Result<bool, CurrentError> {
     let path = volume.current(repository);
-    try_advance(volume, repository, &path, to).map_err(|source| CurrentError { path, publication: to.clone(), source })
+    try_advance(volume, repository, &path, to).map_err(|source| CurrentError {
+        path,
+        publication: to.clone(),
+        source,
+    })
 }
 
 fn try_advance(

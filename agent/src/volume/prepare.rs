@@ -104,14 +104,19 @@ impl Preparer {
     }
 
     /// Tree and environments (those for this base) of a publication.
-    pub async fn publication(&self, repository: &RepositoryName, id: &PublicationId) -> Result<Ready, PrepareError> {
+    pub async fn publication(
+        &self,
+        repository: &RepositoryName,
+        id: &PublicationId,
+    ) -> Result<Ready, PrepareError> {
         let started = Instant::now();
         let publication = {
             let flight = self.flight(format!("{repository}/{id}"));
             let _alone = flight.lock().await;
             materialise(&self.store, &self.volume, repository, id).await?
         };
-        let ours: Vec<_> = publication.environments.iter().filter(|one| one.base_id == self.base_id).collect();
+        let ours: Vec<_> =
+            publication.environments.iter().filter(|one| one.base_id == self.base_id).collect();
         if ours.is_empty() && !publication.environments.is_empty() {
             let (repository, id) = (repository.clone(), id.clone());
             return Err(PrepareError::OtherBase { repository, id, base_id: self.base_id });
@@ -128,7 +133,8 @@ impl Preparer {
         let default = environments.iter().find(|(name, _)| name == DEFAULT_ENVIRONMENT);
         let took_ms = elapsed_ms(started);
         if took_ms > 0 {
-            metrics::histogram!("updraft_agent_prepare_ms").record(f64::from(u32::try_from(took_ms).unwrap_or(u32::MAX)));
+            metrics::histogram!("updraft_agent_prepare_ms")
+                .record(f64::from(u32::try_from(took_ms).unwrap_or(u32::MAX)));
         }
         Ok(Ready {
             tree: self.volume.tree(repository, id),

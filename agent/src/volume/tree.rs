@@ -103,7 +103,11 @@ pub async fn materialise(
     {
         return read(&bytes, repository, id);
     }
-    let failed = |source| TreeError::Store { repository: repository.clone(), id: id.clone(), source: Box::new(source) };
+    let failed = |source| TreeError::Store {
+        repository: repository.clone(),
+        id: id.clone(),
+        source: Box::new(source),
+    };
     let missing = |key| TreeError::Missing { repository: repository.clone(), id: id.clone(), key };
     let key = keys::publication(repository, id);
     let document = store.get(&key).await.map_err(failed)?.ok_or_else(|| missing(key))?;
@@ -122,9 +126,13 @@ pub async fn materialise(
 
     let (tree, repository, id) = (volume.tree(repository, id), repository.clone(), id.clone());
     let blocking = tokio::task::spawn_blocking(move || {
-        place(&archive, &publication, work.path(), &tree)
-            .map_err(|source| TreeError::Unpack { repository, id, source })?;
-        write_whole(&known, &document.bytes).map_err(|source| TreeError::Volume { path: known.clone(), source })?;
+        place(&archive, &publication, work.path(), &tree).map_err(|source| TreeError::Unpack {
+            repository,
+            id,
+            source,
+        })?;
+        write_whole(&known, &document.bytes)
+            .map_err(|source| TreeError::Volume { path: known.clone(), source })?;
         Ok(publication)
     });
     match blocking.await {
@@ -172,9 +180,10 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(super) fn remove_abandoned(volume: &Volume, repository: &RepositoryName) {
     for entry in fs::read_dir(volume.trees(repository)).into_iter().flatten().flatten() {
         let abandoned = entry.file_name().to_string_lossy().starts_with(TEMPORARY)
-            && entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|modified| {
-                modified.elapsed().is_ok_and(|age| age > ABANDONED_AFTER)
-            });
+            && entry
+                .metadata()
+                .and_then(|meta| meta.modified())
+                .is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED_AFTER));
         if abandoned {
             let path = entry.path();
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -57,7 +57,8 @@ impl UnpackError {
 pub fn unpack(tar_zst: impl Read, publication: &Publication, target: &Path) -> Result<(), UnpackError> {
     let archive_failed = |source| UnpackError::Io { at: "the archive".into(), source };
     let decoder = zstd::stream::read::Decoder::new(tar_zst).map_err(archive_failed)?;
-    let mut archive = tar::Archive::new(Hashing { inner: decoder.take(MAX_TREE_BYTES + 1), hasher: Sha256::new() });
+    let mut archive =
+        tar::Archive::new(Hashing { inner: decoder.take(MAX_TREE_BYTES + 1), hasher: Sha256::new() });
     let mut missing: BTreeMap<&str, &PublishedFile> =
         publication.files.iter().map(|file| (file.path.as_str(), file)).collect();
     let mut links = BTreeSet::new();
@@ -84,7 +85,8 @@ pub fn unpack(tar_zst: impl Read, publication: &Publication, target: &Path) -> R
         let found = match entry.header().entry_type() {
             EntryType::Regular => write_file(&mut entry, &at, file).map_err(failed)?,
             EntryType::Symlink => {
-                let link = entry.link_name().map_err(failed)?.ok_or_else(|| unexpected("it points nowhere"))?;
+                let link =
+                    entry.link_name().map_err(failed)?.ok_or_else(|| unexpected("it points nowhere"))?;
                 let inside = Path::new(&path).parent().unwrap_or(Path::new("")).join(&link);
                 if !is_inside(&inside) {
                     return Err(unexpected("it points outside the tree"));

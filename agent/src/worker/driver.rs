@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_logs::{Shipper, WatchError};
 use agent_core::{Command, Ending, Event, Policy, State, apply};
+use agent_logs::{Shipper, WatchError};
 use daemon::CancellationToken;
 use daemon::health::Component;
 use domain::control::{DrainRequest, WorkerState, WorkerStatus};
@@ -162,9 +162,13 @@ impl Driver {
                 tracing::info!(worker = status.worker, from = ?before, to = ?status.state, epoch = status.epoch, "worker state");
             }
             match status.state {
-                WorkerState::Ready | WorkerState::Draining | WorkerState::Drained => self.worker.ready.ready(),
+                WorkerState::Ready | WorkerState::Draining | WorkerState::Drained => {
+                    self.worker.ready.ready()
+                }
                 WorkerState::Starting => self.worker.ready.not_ready("the worker starts"),
-                WorkerState::Stopped | WorkerState::Failed => self.worker.ready.not_ready("the worker has ended"),
+                WorkerState::Stopped | WorkerState::Failed => {
+                    self.worker.ready.not_ready("the worker has ended")
+                }
             }
             metrics::gauge!("updraft_agent_running_tasks").set(status.active);
             self.worker.status.send_replace(status);
@@ -202,7 +206,11 @@ impl Driver {
             Command::KillTree { lost } => {
                 for id in &lost {
                     metrics::counter!("updraft_agent_lost_tasks_total").increment(1);
-                    tracing::error!(task = self.names.name(id), ti_id = id, "ended with its worker past the drain deadline");
+                    tracing::error!(
+                        task = self.names.name(id),
+                        ti_id = id,
+                        "ended with its worker past the drain deadline"
+                    );
                 }
                 tracing::warn!(pid = self.pid, lost = lost.len(), "ending the worker's process tree");
                 self.answers.spawn(async move {

@@ -49,7 +49,11 @@ fn expand(text: &str, host: &str) -> String {
     let name = if name.is_empty() { "celery" } else { name };
     let place = if place.is_empty() { host } else { place };
     let (short, domain) = host.split_once('.').unwrap_or((host, ""));
-    format!("{name}@{place}").replace("%h", host).replace("%n", short).replace("%d", domain).replace("%%", "%")
+    format!("{name}@{place}")
+        .replace("%h", host)
+        .replace("%n", short)
+        .replace("%d", domain)
+        .replace("%%", "%")
 }
 
 #[cfg(test)]

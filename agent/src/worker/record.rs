@@ -63,7 +63,8 @@ impl RecordFile {
     pub fn write(&self, record: &DrainRecord) -> Result<(), RecordError> {
         let damaged = |source| RecordError::Damaged { path: self.path.clone(), source };
         let bytes = serde_json::to_vec(record).map_err(damaged)?;
-        write_durably(&self.path, &bytes).map_err(|source| RecordError::Write { path: self.path.clone(), source })
+        write_durably(&self.path, &bytes)
+            .map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }
 
     /// Forgets after a clean stop.

@@ -45,7 +45,11 @@ impl Published {
             header.set_size(content.len() as u64);
             builder.append_data(&mut header, path, content.as_bytes()).unwrap();
             let sha256 = Digest::of(content.as_bytes());
-            published.push(PublishedFile { path: (*path).to_owned(), sha256, mtime_s: 1_700_000_000 + sequence });
+            published.push(PublishedFile {
+                path: (*path).to_owned(),
+                sha256,
+                mtime_s: 1_700_000_000 + sequence,
+            });
         }
         let tar = builder.into_inner().unwrap();
         self.write(&keys::tree(&self.repository, &commit), &zstd::encode_all(&tar[..], 3).unwrap());
