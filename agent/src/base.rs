@@ -62,7 +62,7 @@ pub fn interpreter(asked: Option<&Path>, command: &[String]) -> String {
     if let Some(python) = asked {
         return python.display().to_string();
     }
-    let program = command.first().map(Path::new).unwrap_or(Path::new(""));
+    let program = command.first().map_or(Path::new(""), Path::new);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folder = if program.is_absolute() {
         program.parent().map(Path::to_owned)

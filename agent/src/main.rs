@@ -4,13 +4,15 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use agent::settings::{Cli, Command, SettingsError, StatusSettings, resolve};
+use agent::start::StartError;
+use agent::sync::SyncError;
 use agent::{chain, socket, start};
 use anyhow::Context;
 use daemon::{Signals, logging};
 use domain::exit;
 
 fn main() -> ExitCode {
-    let resolved = match resolve(std::env::args_os().collect()) {
+    let resolved = match resolve(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(resolved) => resolved,
         Err(SettingsError::CommandLine(error)) => {
             drop(error.print());
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     }
     match run(resolved.cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => complain(&format!("{error:#}"), exit::UNAVAILABLE),
+        Err(error) => explain(&error),
     }
 }
 
@@ -44,7 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
                 Some(action) => {
                     return Ok(if start::sync_status(&settings, action)? { exit::OK } else { exit::NOTHING });
                 }
-                None => start::sync(*settings, signals).await,
+                None => start::sync(*settings, signals).await?,
             },
             Command::Status(settings) => return status(&settings).await,
         };
@@ -69,6 +71,22 @@ async fn status(settings: &StatusSettings) -> anyhow::Result<u8> {
         )?;
     }
     Ok(exit::OK)
+}
+
+/// What failed, what to do, and the exit code that scripts read.
+fn explain(error: &anyhow::Error) -> ExitCode {
+    let (code, hint) = if let Some(error) = error.downcast_ref::<StartError>() {
+        (error.exit_code(), error.hint())
+    } else if let Some(error) = error.downcast_ref::<SyncError>() {
+        (if error.is_retryable() { exit::UNAVAILABLE } else { exit::DATA }, error.hint())
+    } else {
+        (exit::UNAVAILABLE, None)
+    };
+    let code = complain(&format!("{error:#}"), code);
+    if let Some(hint) = hint {
+        drop(writeln!(stderr(), "hint: {hint}"));
+    }
+    code
 }
 
 /// One line for people.

@@ -13,7 +13,7 @@ use crate::link::BrokerLink;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Wakes the followers of the repositories that nudges name, until `stop`.
-pub async fn listen(
+pub(crate) async fn listen(
     link: Arc<BrokerLink>,
     release: String,
     followers: BTreeMap<String, Arc<Notify>>,

@@ -1,6 +1,6 @@
 //! A real `airflow celery worker` on a real Redis. `UPDRAFT_TEST_AIRFLOW` names a venv with Airflow 3 and Celery.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step of a test is a failed test")]
 
 mod support;
 
@@ -87,7 +87,7 @@ impl Lab {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let broker = broker::Broker::connect(&self.redis.url.clone().into()).await.unwrap();
-            let pidbox = broker::Pidbox::node(&broker, node);
+            let pidbox = broker::Pidbox::node(&broker, node).with_timeout(support::DEADLINE);
             let mut queues = pidbox.active_queues().await.unwrap().only().unwrap();
             queues.sort();
             queues

@@ -23,13 +23,38 @@ fn each_setting_says_where_it_comes_from() {
         .unwrap();
     let printed =
         String::from_utf8(output.stdout).unwrap().replace(&config.display().to_string(), "agent.toml");
-    insta::assert_snapshot!(printed, @"");
+    insta::assert_snapshot!(printed, @"
+    admin is not set
+    base_log_folder is not set
+    broker_url = (hidden)  (environment)
+    command = airflow celery worker  (flag)
+    config = agent.toml  (flag)
+    drain_timeout_s = 60  (file)
+    log = info  (default)
+    log_format = auto  (default)
+    poll_interval_ms = 2000  (default)
+    pool = heavy  (flag)
+    python is not set
+    reference = main  (default)
+    release = default  (default)
+    remote_log_folder is not set
+    repository = etl ml  (file)
+    socket is not set
+    state_dir is not set
+    store = file:///s  (environment)
+    volume = /updraft  (default)
+    worker_name is not set
+    ");
 }
 
 fn refusal(arguments: &[&str]) -> String {
     let output = agent().args(arguments).env("NO_COLOR", "1").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    format!("{}\n{}", output.status.code().unwrap(), said.lines().next().unwrap_or_default())
+    format!(
+        "{}\n{}",
+        output.status.code().unwrap(),
+        said.lines().filter(|line| line.contains(": ")).collect::<Vec<_>>().join("\n")
+    )
 }
 
 #[test]
@@ -50,5 +75,24 @@ fn what_is_wrong_is_said() {
         seen.push(refusal(&["worker", "--config", &path, "--", "airflow"]).replace(&path, "agent.toml"));
     }
     drop(std::fs::remove_dir_all("v"));
-    insta::assert_snapshot!(seen.join("\n"), @"");
+    insta::assert_snapshot!(seen.join("\n"), @"
+    64
+    error: the following required arguments were not provided:
+    64
+    error: invalid value '../x' for '--repository <NAME>': `../x` is not a repository name: expected 1 to 63 of a-z, 0-9, `-` and `_`, the first a letter or digit
+    64
+    error: the configuration file /nonexistent.toml cannot be read: No such file or directory (os error 2)
+    69
+    error: repositories are followed, but no store is named; set --store or UPDRAFT_STORE
+    69
+    error: the store cannot be opened: `ftp://x` is not an object store address: it starts with neither s3:// nor file://
+    69
+    error: the environments of this machine are unknown: the base cannot be described: there is no Python interpreter `no-such-python`
+    64
+    error: the configuration file agent.toml is no TOML: TOML parse error at line 1, column 8
+    64
+    error: the configuration file agent.toml: `no_such` is no setting of `worker`
+    64
+    error: the configuration file agent.toml: `pool` is neither text, number, boolean nor a list of these
+    ");
 }

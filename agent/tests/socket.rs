@@ -76,7 +76,13 @@ fn wrong_requests_are_told_what_is_wrong() {
         let (code, answer) = worker.ask(method, path, body);
         seen.push_str(&format!("{code} {}\n", answer["reason"].as_str().unwrap()));
     }
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @"
+    400 Failed to deserialize the JSON body into the target type: missing field `epoch` at line 1 column 2
+    400 `Bad` is not a repository name: expected 1 to 63 of a-z, 0-9, `-` and `_`, the first a letter or digit
+    400 `latest` is not a publication id: expected <sequence, 8 digits>-<12 hexadecimal digits of the commit>
+    503 this agent has no store (UPDRAFT_STORE)
+    400 `abc` is not a sha256 digest: expected 64 lower-case hexadecimal digits
+    ");
 }
 
 #[test]
@@ -94,7 +100,9 @@ fn one_socket_has_one_agent() {
         .unwrap();
     assert_eq!(second.status.code(), Some(69));
     let said = String::from_utf8_lossy(&second.stderr).replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    error: the agent's API cannot be served: another agent serves DIR/agent.sock
+    ");
 }
 
 #[test]

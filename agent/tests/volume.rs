@@ -143,5 +143,11 @@ async fn a_tree_that_is_not_as_published_is_refused() {
     seen.push_str(&format!("\n{}", refused(&published, dir.path(), &good).await));
     let absent = PublicationId::new(9, &"9".repeat(40)).unwrap();
     seen.push_str(&format!("\n{}", refused(&published, dir.path(), &absent).await));
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @r#"
+    the tree of publication 00000002-000000000000 of etl is refused: "a.py" in the tree is not as its publication says: its content differs
+    the tree of publication 00000003-000000000000 of etl is refused: "b.py" in the tree is not as its publication says: it is missing
+    the tree of publication 00000004-000000000000 of etl is refused: unpacking the archive: Unknown frame descriptor
+    publication 00000001-000000000000 of etl is not in the store: v1/trees/etl/0000000000000000000000000000000000000001.tar.zst is missing
+    publication 00000009-999999999999 of etl is not in the store: v1/trees/etl/publications/00000009-999999999999.json is missing
+    "#);
 }

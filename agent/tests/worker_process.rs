@@ -120,13 +120,13 @@ fn a_killed_agent_takes_no_task_with_it() {
     agent.child.wait().unwrap();
     assert!(below.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()));
     for pid in below {
-        drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
     }
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let title = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         if title.starts_with(b"airflow worker -- 0193-task") && title.ends_with(b"300\0") {
             let pid: i32 = entry.file_name().to_str().unwrap().parse().unwrap();
-            drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL));
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::volume::{EnvironmentReady, Followed};
 pub use instance::Instance;
 
 /// Waits before a component that died is started again.
-const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// A component that lived this long did not fail to start.
-const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+const HEALTHY_AFTER: Duration = Duration::from_mins(1);
 
 /// What a component left behind gets this long from SIGTERM to SIGKILL.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
@@ -52,7 +52,8 @@ impl Component {
         let mut running: Option<Instance> = None;
         loop {
             let wanted = self.wanted();
-            let in_place = running.as_ref().is_some_and(|instance| instance.env_id() == env_id(&wanted));
+            let in_place =
+                running.as_ref().is_some_and(|instance| instance.env_id() == env_id(wanted.as_ref()));
             if !in_place {
                 match self.replace(running.take(), wanted, &mut backoff, &stop).await? {
                     Some(instance) => running = Some(instance),
@@ -149,8 +150,8 @@ fn inside(place: &EnvironmentReady, path: Option<OsString>) -> BTreeMap<String, 
     ])
 }
 
-fn env_id(place: &Place) -> Option<EnvId> {
-    place.as_ref().map(|place| place.id)
+fn env_id(place: Option<&EnvironmentReady>) -> Option<EnvId> {
+    place.map(|place| place.id)
 }
 
 /// Pends for ever without a repository, and once nobody follows it any more.

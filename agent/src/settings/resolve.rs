@@ -57,8 +57,8 @@ pub struct Resolved {
 }
 
 /// Resolves the settings of a command line and this process's environment.
-pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
-    let first = Cli::command().try_get_matches_from(&arguments)?;
+pub fn resolve(arguments: &[OsString]) -> Result<Resolved, SettingsError> {
+    let first = Cli::command().try_get_matches_from(arguments)?;
     let Some(path) = first.get_one::<PathBuf>("config").cloned() else {
         return finish(&first, &[]);
     };
@@ -78,7 +78,7 @@ pub fn resolve(arguments: Vec<OsString>) -> Result<Resolved, SettingsError> {
             .mut_subcommand(name, |sub| sub.mut_arg(key, |arg| arg.required(false).default_values(values)));
     }
     let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
-    finish(&command.try_get_matches_from(&arguments)?, &keys)
+    finish(&command.try_get_matches_from(arguments)?, &keys)
 }
 
 fn finish(matches: &ArgMatches, from_file: &[String]) -> Result<Resolved, SettingsError> {

@@ -53,8 +53,8 @@ impl Api {
 /// The routes.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/v1/health", get(health))
-        .route("/v1/worker", get(worker))
+        .route("/v1/health", get(|State(api): State<Api>| async move { health(&api) }))
+        .route("/v1/worker", get(|State(api): State<Api>| async move { worker(api) }))
         .route("/v1/drain", post(drain))
         .route("/v1/trees/{repository}/{publication}", put(tree))
         .route("/v1/environments/{environment}", put(environment))
@@ -77,7 +77,7 @@ struct Repository {
     problem: Option<String>,
 }
 
-async fn health(State(api): State<Api>) -> Json<Health> {
+fn health(api: &Api) -> Json<Health> {
     let repository = |followed: &watch::Receiver<Followed>| {
         let followed = followed.borrow();
         Repository {
@@ -98,7 +98,7 @@ async fn health(State(api): State<Api>) -> Json<Health> {
     })
 }
 
-async fn worker(State(api): State<Api>) -> Result<Json<WorkerStatus>, Refusal> {
+fn worker(api: Api) -> Result<Json<WorkerStatus>, Refusal> {
     let worker = api.worker.ok_or(Refusal::NoWorker)?;
     Ok(Json(worker.status.borrow().clone()))
 }

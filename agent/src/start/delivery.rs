@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Backoff, Health, OnFailure, Stage, Supervisor, admin};
-use domain::RepositoryName;
+use depcache::base::BaseError;
+use domain::{RepositoryName, exit};
 use objectstore::Store;
 use tokio::sync::{Notify, watch};
 
@@ -13,7 +14,7 @@ use crate::link::BrokerLink;
 use crate::nudges;
 use crate::process::{Adopted, reap};
 use crate::settings::{BrokerUrl, Delivery};
-use crate::socket::Api;
+use crate::socket::{Api, SocketError};
 use crate::volume::{Followed, Follower, Preparer, Volume};
 
 /// Waits between attempts to announce the base.
@@ -38,13 +39,34 @@ pub enum StartError {
     Store(#[from] objectstore::Error),
     /// The socket is taken or cannot be made.
     #[error("the agent's API cannot be served")]
-    Socket(#[from] crate::socket::SocketError),
+    Socket(#[from] SocketError),
     /// The metrics recorder.
     #[error("metrics cannot be collected")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Repositories are named, but no store.
     #[error("repositories are followed, but no store is named; set --store or UPDRAFT_STORE")]
     NoStore,
+}
+
+impl StartError {
+    /// The exit code: wrong settings are told apart from what does not answer.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoStore | Self::Store(objectstore::Error::Address { .. }) => exit::USAGE,
+            Self::Base(base::Error::Describe(BaseError::NotFound { .. })) => exit::USAGE,
+            _ => exit::UNAVAILABLE,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Base(base::Error::Describe(error)) => error.hint().map(str::to_owned),
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::Socket(SocketError::Taken { .. }) => Some("give each agent a socket of its own".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// What every subcommand needs: orphans reaped, refs followed, the base announced, probes served.

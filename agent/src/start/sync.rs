@@ -4,6 +4,7 @@ use std::time::Duration;
 use daemon::{OnFailure, Outcome, Policy, Signals, Stage, Supervisor};
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
 use crate::sync::{self, SyncAction, SyncError, SyncSettings};
 
@@ -11,23 +12,28 @@ use crate::sync::{self, SyncAction, SyncError, SyncSettings};
 const GRACE: Duration = Duration::from_secs(15);
 
 /// `updraft-agent sync`: follows until it is told to stop.
-pub async fn sync(settings: SyncSettings, signals: Signals) -> Outcome {
+pub async fn sync(settings: SyncSettings, signals: Signals) -> Result<Outcome, SyncError> {
     let mut supervisor = Supervisor::new();
     let handle = supervisor.handle();
     let mut once = Some(settings);
+    let (refusal, mut refused) = mpsc::channel(1);
     supervisor.spawn("sync", Stage::Intake, OnFailure::ShutDown, move |stop| {
-        let (settings, handle) = (once.take(), handle.clone());
+        let (settings, handle, refusal) = (once.take(), handle.clone(), refusal.clone());
         async move {
             if let Some(settings) = settings {
                 // On a thread of its own: it reads git and writes trees as much as it waits.
                 let following = move || Handle::current().block_on(sync::run(settings, stop));
-                tokio::task::spawn_blocking(following).await??;
+                if let Err(error) = tokio::task::spawn_blocking(following).await? {
+                    // Told by the caller, with its hint; the channel has room for the one that can come.
+                    drop(refusal.try_send(error));
+                }
             }
             handle.shut_down("nothing is left to follow");
             Ok(())
         }
     });
-    supervisor.run(signals, Policy::new(GRACE)).await
+    let outcome = supervisor.run(signals, Policy::new(GRACE)).await;
+    refused.try_recv().map_or(Ok(outcome), Err)
 }
 
 /// `updraft-agent sync status`: says whether there was anything to print.

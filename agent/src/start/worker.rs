@@ -61,6 +61,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         logs: logs.clone(),
     };
 
+    tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
     let mut supervisor = Supervisor::new();
     if let Some(logs) = logs {
         spawn_shipping(&mut supervisor, logs);

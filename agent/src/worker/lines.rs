@@ -1,5 +1,3 @@
-use domain::workload::TaskInstance;
-
 use super::tasks::Task;
 
 /// What a line of the worker's log says.
@@ -30,25 +28,27 @@ pub fn read_line(line: &str) -> Option<Seen> {
     ready.then_some(Seen::Ready)
 }
 
-/// `log_path='…' ti=TaskInstanceDTO(id=UUID('…'), task_id='…', …)`, as Python prints the workload.
+/// `log_path='…' ti=TaskInstanceDTO(id=UUID('…'), task_id='…', …)`, or `callback=CallbackDTO(id='…', …)`, as
+/// Python prints the workload.
 fn begun(line: &str) -> Option<Task> {
     let log_path = text(line, "log_path=")?;
+    if let Some(start) = line.find("callback=CallbackDTO(") {
+        let id = text(&line[start..], "id=")?;
+        return Some(Task { name: format!("callback {id}"), id, log_path });
+    }
     let ti = &line[line.find("ti=TaskInstanceDTO(")?..];
     let number = |key: &str| -> Option<i64> {
         let after = &ti[find_key(ti, key)?..];
         let end = after.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(after.len());
         after[..end].parse().ok()
     };
-    let instance = TaskInstance {
-        id: text(ti, "id=UUID(")?,
-        dag_id: text(ti, "dag_id=")?,
-        task_id: text(ti, "task_id=")?,
-        run_id: text(ti, "run_id=")?,
-        try_number: u32::try_from(number("try_number=")?).ok()?,
-        map_index: number("map_index=").unwrap_or(-1),
-        queue: text(ti, "queue="),
+    let (dag, task, run) = (text(ti, "dag_id=")?, text(ti, "task_id=")?, text(ti, "run_id=")?);
+    let map = match number("map_index=") {
+        Some(index) if index >= 0 => format!(" map {index}"),
+        _ => String::new(),
     };
-    Some(Task { instance, log_path })
+    let name = format!("{dag}.{task} run {run}{map} try {}", number("try_number=")?);
+    Some(Task { id: text(ti, "id=UUID(")?, name, log_path })
 }
 
 /// Where the value of `key` begins; a key is not the end of a longer word.
@@ -84,11 +84,17 @@ mod tests {
             let Some(Seen::Begun(task)) = read_line(line) else { panic!("{line}") };
             assert_eq!(task.log_path, "dag_id=etl/run_id=manual__1/task_id=fit/map_index=3/attempt=2.log");
             assert_eq!(task.to_string(), "etl.fit run manual__1 map 3 try 2");
-            assert_eq!(
-                (task.instance.id.as_str(), task.instance.queue.as_deref()),
-                ("0193-aa", Some("heavy"))
-            );
+            assert_eq!(task.id, "0193-aa");
         }
+    }
+
+    #[test]
+    fn a_callback_is_read() {
+        let line = "[c1] Executing workload in Celery: token='ey' log_path='executor_callbacks/etl/r1/0193-cb' \
+            callback=CallbackDTO(id='0193-cb', fetch_method='import_path', data={}) type='ExecuteCallback'";
+        let Some(Seen::Begun(task)) = read_line(line) else { panic!("{line}") };
+        assert_eq!((task.id.as_str(), task.to_string()), ("0193-cb", "callback 0193-cb".to_owned()));
+        assert_eq!(task.log_path, "executor_callbacks/etl/r1/0193-cb");
     }
 
     #[test]

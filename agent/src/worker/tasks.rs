@@ -1,33 +1,28 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use domain::workload::TaskInstance;
-
 /// Tasks that are remembered by name at most: more than any worker has slots, so that lost end lines do
 /// not grow memory.
 const REMEMBERED: usize = 4_096;
 
-/// A task that the worker runs, as its log names it.
+/// A task or callback that the worker runs, as its log names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// Which.
-    pub instance: TaskInstance,
+    /// Id of the task instance's try, or of the callback.
+    pub id: String,
+    /// DAG, task, run and try, for people.
+    pub name: String,
     /// Path of its log below the log folder.
     pub log_path: String,
 }
 
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TaskInstance { dag_id, task_id, run_id, try_number, map_index, .. } = &self.instance;
-        write!(f, "{dag_id}.{task_id} run {run_id}")?;
-        if *map_index >= 0 {
-            write!(f, " map {map_index}")?;
-        }
-        write!(f, " try {try_number}")
+        f.write_str(&self.name)
     }
 }
 
-/// Names of running tasks by task instance id.
+/// Running tasks by id.
 #[derive(Debug, Default)]
 pub struct Tasks(BTreeMap<String, Task>);
 
@@ -38,7 +33,7 @@ impl Tasks {
         while self.0.len() >= REMEMBERED {
             self.0.pop_first();
         }
-        self.0.insert(task.instance.id.clone(), task);
+        self.0.insert(task.id.clone(), task);
     }
 
     /// A task ended.
