@@ -49,6 +49,8 @@ pub(super) struct Builder {
     pub(super) program: PathBuf,
     /// The store's address.
     pub(super) store: String,
+    /// Where the import check composes the environment; the parse of the DAGs finds its layers there.
+    pub(super) volume: PathBuf,
     /// Longest build.
     pub(super) limit: Duration,
 }
@@ -85,6 +87,8 @@ impl Builder {
             .args(["build", requirements, "--propose", "--format", "json", "--base"])
             .arg(&base_json)
             .args(["--store", &self.store])
+            .arg("--volume")
+            .arg(&self.volume)
             .current_dir(tree)
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed)))

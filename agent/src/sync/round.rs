@@ -73,6 +73,7 @@ impl Follower {
         let builder = Builder {
             program: settings.depcache.clone().unwrap_or_else(beside_this_program),
             store: address,
+            volume: settings.candidates_volume(),
             limit: Duration::from_secs(settings.build_timeout_s),
         };
         let announcer = Announcer::new(
@@ -155,7 +156,7 @@ impl Follower {
             repository: flip.repository,
             dags_subdir: &self.settings.dags_subdir,
             bases,
-            volume: self.settings.state_dir.join("volume"),
+            volume: self.settings.candidates_volume(),
         };
         match bench.prove(commit, standing.current.as_ref(), scratch.path()).await? {
             Proof::Refused(reason) => self.note(attempt, Verdict::Refused { reason }),

@@ -45,6 +45,10 @@ pub struct SyncSettings {
     /// Where the mirror, candidates and the status are kept
     #[arg(long, env = "UPDRAFT_STATE_DIR", default_value = "/var/lib/updraft/sync", value_name = "DIR")]
     pub state_dir: PathBuf,
+    /// Volume in which candidates are composed and proved; `volume` in the state directory when not given. On one
+    /// machine the agents' own volume: what was proved is then already there when they want it
+    #[arg(long, env = "UPDRAFT_VOLUME", value_name = "DIR")]
+    pub volume: Option<PathBuf>,
     /// Interpreter of a base on this machine, registered as live; may be given several times
     #[arg(long, env = "UPDRAFT_BASE_PYTHON", value_delimiter = ',', value_name = "PATH")]
     pub base_python: Vec<PathBuf>,
@@ -78,6 +82,13 @@ pub struct SyncSettings {
 }
 
 /// What `sync` does beside following.
+impl SyncSettings {
+    /// The volume in which candidates are composed.
+    pub(super) fn candidates_volume(&self) -> PathBuf {
+        self.volume.clone().unwrap_or_else(|| self.state_dir.join("volume"))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum SyncAction {
     /// Print the last outcomes: published or refused, why, and what would work

@@ -37,6 +37,9 @@ pub(crate) struct Build {
     /// On a refusal look for the smallest change that works, and build it.
     #[arg(long)]
     propose: bool,
+    /// Volume for the import check. Layers stay there, so that a `fetch` to it has nothing left to do.
+    #[arg(long, value_name = "DIR")]
+    volume: Option<PathBuf>,
     /// Form of standard output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -46,11 +49,19 @@ pub(crate) async fn run(command: Build) -> Result<(), Failure> {
     let store = command.store.open().await?;
     let session = command.resolve.session()?;
     let source = source(&command.requirements, &command.resolve)?;
-    let built = publish(session, store, source, None, command.propose).await?;
+    let volume = command.volume.as_deref().map(prepared).transpose()?;
+    let built = publish(session, store, source, volume, command.propose).await?;
     match command.format {
         Format::Text => output::write(None, &format!("{}\n", built.env_id)),
         Format::Json => output::write(None, &format!("{:#}\n", document(&built))),
     }
+}
+
+/// The volume, made when missing. Environments hold absolute paths of their volume.
+pub(super) fn prepared(volume: &Path) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(volume)
+        .and_then(|()| volume.canonicalize())
+        .map_err(|error| Failure::of(exit::UNAVAILABLE, &error, None))
 }
 
 /// A lock by its file name (PEP 751), else requirements.

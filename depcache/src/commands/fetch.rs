@@ -8,7 +8,7 @@ use domain::{EnvId, exit};
 use serde_json::json;
 
 use super::args::{Format, ResolveArgs};
-use super::build::{StoreArgs, publish, source};
+use super::build::{StoreArgs, prepared, publish, source};
 use super::progress::seconds;
 use super::{Failure, output};
 
@@ -44,12 +44,7 @@ pub(crate) struct Fetch {
 pub(crate) async fn run(command: Fetch) -> Result<(), Failure> {
     let (ModeArg::Auto | ModeArg::Link) = command.mode;
     let store = command.store.open().await?;
-    std::fs::create_dir_all(&command.to).map_err(|error| {
-        let message = format!("{} cannot be created: {error}", command.to.display());
-        Failure::new(exit::UNAVAILABLE, message, None)
-    })?;
-    // Environments hold absolute paths of their volume.
-    let volume = command.to.canonicalize().map_err(|error| Failure::of(exit::UNAVAILABLE, &error, None))?;
+    let volume = prepared(&command.to)?;
     let named = match command.what.as_slice() {
         [id] => id.parse::<EnvId>().ok(),
         _ => None,
