@@ -1,0 +1,50 @@
+# make help says what there is. All state lies in git-ignored folders: target/, .demo/, .test/.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+BIN := $(CARGO_TARGET_DIR)/ci
+PROFILE := --profile ci --locked
+# Crates that decide and formats: their tests need no server.
+PURE := domain agent-core autoscaler-plan depcache-resolve depcache-layer xtask
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## every program, one build for tests and demo
+	cargo build $(PROFILE) --workspace
+
+.PHONY: install
+install: ## system packages that tests and demo need; says so before
+	sh deploy/local/install.sh
+
+.PHONY: demo
+demo: install build ## the main job on real Airflow, ends with a verdict; KEEP=1 leaves it running
+	$(BIN)/updraft-local demo
+
+.PHONY: demo-down
+demo-down: ## end exactly what the demo started
+	$(BIN)/updraft-local down
+
+.PHONY: house
+house: ## format, lints, dependency direction, generated files
+	cargo fmt --all --check
+	cargo clippy $(PROFILE) --workspace --all-targets -- -D warnings
+	cargo run --quiet $(PROFILE) --package xtask -- tidy
+	cargo run --quiet $(PROFILE) --package xtask -- generate --check
+
+.PHONY: check
+check: house ## house rules and pure tests; before every commit
+	cargo test --quiet $(PROFILE) $(addprefix --package ,$(PURE))
+
+.PHONY: test
+test: install ## the proof: every test, with real Redis, PostgreSQL, S3, git and Airflow
+	deploy/local/test.sh
+
+.PHONY: soak
+soak: install build ## long proofs and figures; their output is kept in benches/results
+	benches/run.sh

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Figures of the running product, each beside its peer where it has one. Output: results/<date>-*.json.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin="${CARGO_TARGET_DIR:-$PWD/target}/ci"
+state="$PWD/.demo"
+trap '"$bin/updraft-local" --state-dir "$state" down' EXIT
+
+KEEP=1 "$bin/updraft-local" --state-dir "$state" demo
+for what in from-zero environment; do
+    "$bin/updraft-local" --state-dir "$state" measure "$what"
+    cp "$state/measured-$what.json" "benches/results/$(date -u +%F)-$what.json"
+done
+cp "$state/verdict.json" "benches/results/$(date -u +%F)-verdict.json"

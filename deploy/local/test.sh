@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The proof, step by step: build, house rules, the main job on real Airflow, every test. CI runs it by `make test`.
+# What takes how long is printed at the end. State: .test/ (kept for the next run, git-ignored).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+state="$PWD/.test"
+bin="$CARGO_TARGET_DIR/ci"
+export CARGO_TERM_COLOR=never NO_COLOR=1
+times=()
+step() { # step NAME COMMAND…
+    local name=$1 started=$SECONDS
+    shift
+    echo "=== $name"
+    "$@"
+    times+=("$(printf '%5d s  %s' $((SECONDS - started)) "$name")")
+}
+
+# Whatever happens: nothing that the main job started stays.
+trap '"$bin/updraft-local" --state-dir "$state" down || true' EXIT
+
+plugin_tests() {
+    local python
+    for python in "${UPDRAFT_LOCAL_PYTHON:-}" python3.11 python3; do
+        [ -n "$python" ] && command -v "$python" >/dev/null && break
+    done
+    (cd plugin && PYTHONPATH=src:. "$python" -m unittest discover -s tests -t .)
+}
+
+step "build" cargo build --profile ci --locked --workspace --all-targets
+step "house rules" make --no-print-directory house
+# First the product's main job: it also installs the Airflow that the tests run on.
+step "main job on real Airflow" "$bin/updraft-local" --state-dir "$state" demo
+base=$(sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/base.json")
+export UPDRAFT_TEST_AIRFLOW="$base"
+step "plugin, on the same Airflow" plugin_tests
+step "every other test" cargo test --profile ci --locked --workspace --no-fail-fast
+echo "=== all passed"
+printf '%s\n' "${times[@]}"
