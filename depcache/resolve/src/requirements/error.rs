@@ -130,6 +130,12 @@ impl RequirementsError {
             Kind::Malformed { .. } => {
                 "expected a package name with an optional version, as in `pandas>=2.0,<3`".into()
             }
+            Kind::Unsupported { construct } if construct.starts_with("the option") => {
+                "remove it, or configure it where this runs".into()
+            }
+            Kind::Unsupported { construct } if construct.starts_with("a requirements file") => {
+                "put the file beside this one and name it".into()
+            }
             Kind::Unsupported { .. } => "name a released package and its version instead".into(),
             Kind::UnknownOption { .. } => "remove it, or check its spelling".into(),
             Kind::OptionValue { .. } => return None,
