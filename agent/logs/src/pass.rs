@@ -145,10 +145,7 @@ async fn settle<W: World>(
             None => position.next_part(),
         },
         // Somebody deleted it: it is created again.
-        None => {
-            position.etag = None;
-            position.sent_bytes = 0;
-        }
+        None => position.lost(before),
     }
     Ok(())
 }

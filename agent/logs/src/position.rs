@@ -86,6 +86,13 @@ impl Position {
         self.mark = mark(before, bytes);
     }
 
+    /// The store does not have the part (any more).
+    pub(crate) fn lost(&mut self, before: &[u8]) {
+        self.sent_bytes = 0;
+        self.etag = None;
+        self.mark = mark(before, &[]);
+    }
+
     /// Whether `bytes`, read again, are those that were sent of this part.
     pub(crate) fn is_of(&self, bytes: &[u8], before: &[u8]) -> bool {
         mark(before, bytes) == self.mark

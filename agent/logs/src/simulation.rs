@@ -251,6 +251,20 @@ fn a_kill_at_each_single_effect_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_part_that_somebody_deleted_is_written_again() {
+    let mut machine = Machine { file: Some((1, Vec::new())), ..Machine::default() };
+    let mut agent = Agent { position: None };
+    for piece in ["line 1 of the log\n", "line 2\n", "line 3\n"] {
+        machine.file.as_mut().unwrap().1.extend_from_slice(piece.as_bytes());
+        agent.drain(&mut machine, false);
+        if piece.contains('2') {
+            machine.store.pop_last().unwrap();
+        }
+    }
+    assert_eq!(shipped(&machine), "line 1 of the log\nline 2\nline 3\n");
+}
+
+#[test]
 fn running_parts_end_at_newlines() {
     let events = vec![Event::Append("one\ntwo\nthr".into()), LOOK];
     let mut machine = Machine { file: Some((1, Vec::new())), ..Machine::default() };
