@@ -1,4 +1,5 @@
 //! Shipping to a real S3 server: live, through outages, over kills.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
