@@ -55,10 +55,6 @@ impl Attempt {
         self.done
     }
 
-    pub(crate) fn is_failing(&self) -> bool {
-        self.failures > 0
-    }
-
     pub(crate) fn log_path(&self) -> &str {
         &self.position.log_path
     }

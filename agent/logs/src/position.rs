@@ -40,6 +40,10 @@ pub(crate) struct Position {
     pub(crate) mark: Digest,
     /// The attempt has ended and everything is in the store.
     pub(crate) finished: bool,
+    /// The store has said that this is what the part holds. After a crash, or an answer that was lost, the
+    /// part may hold more.
+    #[serde(skip)]
+    pub(crate) certain: bool,
 }
 
 impl Position {
@@ -56,6 +60,7 @@ impl Position {
             etag: None,
             mark: Digest::of(b""),
             finished: false,
+            certain: true,
         }
     }
 
@@ -77,7 +82,15 @@ impl Position {
     pub(crate) fn sent(&mut self, bytes: &[u8], etag: &ETag, before: &[u8]) {
         self.sent_bytes = bytes.len() as u64;
         self.etag = Some(etag.as_str().to_owned());
+        self.certain = true;
         self.mark = mark(before, bytes);
+    }
+
+    /// The store does not have the part (any more).
+    pub(crate) fn lost(&mut self, before: &[u8]) {
+        self.sent_bytes = 0;
+        self.etag = None;
+        self.mark = mark(before, &[]);
     }
 
     /// Whether `bytes`, read again, are those that were sent of this part.
@@ -91,6 +104,8 @@ impl Position {
         self.sent_bytes = 0;
         self.etag = None;
         self.seq += 1;
+        // Nothing is claimed of it: its first write is create-only.
+        self.certain = true;
     }
 
     /// The file was emptied or replaced: its first byte follows what was sent.

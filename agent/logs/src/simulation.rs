@@ -21,8 +21,8 @@ struct Killed;
 struct Machine {
     /// Content and inode of the log file.
     file: Option<(u64, Vec<u8>)>,
-    /// The agent's open file.
-    open: Option<u64>,
+    /// The file that the agent has open, when the path leads to another one by now.
+    held: Option<(u64, Vec<u8>)>,
     store: BTreeMap<String, Bytes>,
     saved: Option<Position>,
     /// Effects until the next kill, and whether that effect still happens.
@@ -59,21 +59,20 @@ impl World for Machine {
     type Error = Killed;
 
     async fn look(&mut self) -> Result<Option<Seen>, Killed> {
-        let Some((inode, content)) = &self.file else { return Ok(None) };
-        self.open = Some(*inode);
+        let Some((inode, content)) = self.held.as_ref().or(self.file.as_ref()) else { return Ok(None) };
         let file = FileId { device: 1, inode: *inode };
-        Ok(Some(Seen { file, size_bytes: content.len() as u64, replaced: false }))
+        Ok(Some(Seen { file, size_bytes: content.len() as u64, replaced: self.held.is_some() }))
     }
 
     async fn read(&mut self, start: u64, limit_bytes: u64) -> Result<Vec<u8>, Killed> {
-        let content = &self.file.as_ref().unwrap().1;
+        let content = &self.held.as_ref().or(self.file.as_ref()).unwrap().1;
         let start = usize::try_from(start).unwrap().min(content.len());
         let end = content.len().min(start + usize::try_from(limit_bytes).unwrap());
         Ok(content[start..end].to_vec())
     }
 
     fn close(&mut self) {
-        self.open = None;
+        self.held = None;
     }
 
     async fn put(&mut self, key: &str, content: Bytes, condition: Condition) -> Result<PutOutcome, Killed> {
@@ -119,7 +118,9 @@ enum Event {
     Emptied,
     /// Likewise, but the file is replaced.
     Replaced,
-    /// Likewise, and the attempt goes on later.
+    /// The file is written to and replaced while the agent has it open.
+    ReplacedWhileOpen(String),
+    /// Everything is sent, and the attempt goes on later.
     Resumed,
 }
 
@@ -130,6 +131,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         4 => (kill, any::<bool>()).prop_map(|(kill_in, survives)| Event::Look { kill_in, survives }),
         1 => Just(Event::Emptied),
         1 => Just(Event::Replaced),
+        1 => "[a-z]{0,9}\n?[a-z]{0,9}".prop_map(Event::ReplacedWhileOpen),
         1 => Just(Event::Resumed),
     ];
     proptest::collection::vec(event, 0..40)
@@ -151,7 +153,7 @@ impl Agent {
         if done.is_err() && !survives {
             // The next one starts from what was saved.
             self.position = None;
-            machine.open = None;
+            machine.held = None;
         }
         done
     }
@@ -186,6 +188,17 @@ fn run(events: Vec<Event>) -> (String, Machine) {
                 agent.drain(&mut machine, true);
                 let inode = machine.file.as_ref().unwrap().0 + 1;
                 machine.file = Some((inode, Vec::new()));
+            }
+            Event::ReplacedWhileOpen(text) => {
+                agent.drain(&mut machine, false);
+                let text = format!("{number}:{text}");
+                let (inode, mut content) = machine.file.take().unwrap();
+                content.extend_from_slice(text.as_bytes());
+                written.push_str(&text);
+                machine.held = Some((inode, content));
+                machine.file = Some((inode + 1, Vec::new()));
+                agent.drain(&mut machine, false);
+                assert!(machine.held.is_none(), "read to its end and closed");
             }
             Event::Resumed => {
                 agent.drain(&mut machine, true);
@@ -235,6 +248,20 @@ fn a_kill_at_each_single_effect_loses_and_repeats_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn a_part_that_somebody_deleted_is_written_again() {
+    let mut machine = Machine { file: Some((1, Vec::new())), ..Machine::default() };
+    let mut agent = Agent { position: None };
+    for piece in ["line 1 of the log\n", "line 2\n", "line 3\n"] {
+        machine.file.as_mut().unwrap().1.extend_from_slice(piece.as_bytes());
+        agent.drain(&mut machine, false);
+        if piece.contains('2') {
+            machine.store.pop_last().unwrap();
+        }
+    }
+    assert_eq!(shipped(&machine), "line 1 of the log\nline 2\nline 3\n");
 }
 
 #[test]

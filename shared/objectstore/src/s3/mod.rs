@@ -31,7 +31,7 @@ pub(crate) struct Bucket {
     name: String,
     /// Empty, or ends with `/`.
     prefix: String,
-    bucket_checked: AtomicBool,
+    exists_checked: AtomicBool,
 }
 
 impl Bucket {
@@ -40,7 +40,7 @@ impl Bucket {
             client: client::from_environment().await,
             name: bucket,
             prefix,
-            bucket_checked: AtomicBool::new(false),
+            exists_checked: AtomicBool::new(false),
         }
     }
 
@@ -55,7 +55,7 @@ impl Bucket {
             client: client::at_endpoint(endpoint, access_key, secret_key),
             name: bucket,
             prefix,
-            bucket_checked: AtomicBool::new(false),
+            exists_checked: AtomicBool::new(false),
         }
     }
 
@@ -130,13 +130,13 @@ impl Bucket {
 
     /// A missing bucket looks like a missing object to HEAD: asked once, at the first miss.
     async fn missing_bucket(&self) -> Option<Failure> {
-        if self.bucket_checked.load(Ordering::Relaxed) {
+        if self.exists_checked.load(Ordering::Relaxed) {
             return None;
         }
         let failure = self.client.head_bucket().bucket(&self.name).send().await.err().map(Failure::from);
         let missing = failure.filter(|failure| failure.status == Some(404));
         // Without the permission to ask, nothing is known and nothing is claimed.
-        self.bucket_checked.store(missing.is_none(), Ordering::Relaxed);
+        self.exists_checked.store(missing.is_none(), Ordering::Relaxed);
         missing.map(|failure| Failure { cause: Cause::NoSuchBucket, ..failure })
     }
 

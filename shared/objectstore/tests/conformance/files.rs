@@ -9,7 +9,7 @@ use objectstore::{Condition, MULTIPART_THRESHOLD_BYTES, PutOutcome, Store};
 fn content(size_bytes: u64, seed: u64) -> Vec<u8> {
     (0..size_bytes.div_ceil(8))
         .flat_map(|word| (word ^ seed << 40).to_le_bytes())
-        .take(size_bytes as usize)
+        .take(usize::try_from(size_bytes).unwrap())
         .collect()
 }
 

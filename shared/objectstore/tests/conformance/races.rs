@@ -56,7 +56,7 @@ pub(crate) async fn one_large_creator_wins(store: &Store) {
     let mut writers = JoinSet::new();
     for writer in 0..4u8 {
         let (store, path) = (store.clone(), folder.path().join(writer.to_string()));
-        fs::write(&path, vec![writer; MULTIPART_THRESHOLD_BYTES as usize + 1]).unwrap();
+        fs::write(&path, vec![writer; usize::try_from(MULTIPART_THRESHOLD_BYTES).unwrap() + 1]).unwrap();
         writers.spawn(async move {
             let outcome = store.put_file("large", &path, Condition::Absent).await.unwrap();
             (writer, matches!(outcome, PutOutcome::Written(_)))

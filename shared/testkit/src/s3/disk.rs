@@ -212,14 +212,9 @@ fn open(etags: &mut Etags, path: &Path) -> io::Result<Option<Opened>> {
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
-    let etag = match etags.get(&stamp(&metadata)) {
-        Some(etag) => etag.clone(),
-        None => {
-            let etag = hash(&mut file)?;
-            remember(etags, stamp(&metadata), &etag);
-            etag
-        }
-    };
+    let known = etags.get(&stamp(&metadata)).cloned();
+    let etag = known.map_or_else(|| hash(&mut file), Ok)?;
+    remember(etags, stamp(&metadata), &etag);
     Ok(Some(Opened { file, size_bytes: metadata.len(), modified: metadata.modified()?, etag }))
 }
 

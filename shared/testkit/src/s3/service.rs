@@ -100,10 +100,10 @@ impl S3 for Service {
         self.disk.path(&bucket, &key)?;
         let temp = self.disk.temp_path();
         let (_, etag) = body::receive(body, temp.clone()).await?;
-        let e_tag = Some(strong(&etag));
+        let tag = strong(&etag);
         let conditions = Conditions { if_match, if_none_match };
         self.run(move |disk| disk.commit(&temp, &etag, &bucket, &key, &conditions)).await?;
-        Ok(S3Response::new(PutObjectOutput { e_tag, ..Default::default() }))
+        Ok(S3Response::new(PutObjectOutput { e_tag: Some(tag), ..Default::default() }))
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
