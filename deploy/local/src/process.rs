@@ -15,8 +15,9 @@ use crate::failure::Failure;
 use crate::ledger::{Entry, start_ticks};
 use crate::state::State;
 
-/// Pause between two looks at a condition.
-const POLL: Duration = Duration::from_millis(100);
+/// First and longest pause between two looks at a condition: what is quick is seen at once, and what takes minutes is not
+/// slowed down by being looked at.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How much of a log an error shows.
 const TAIL_LINES: usize = 15;
 /// The variable by which `down` finds processes that a started process left behind.
@@ -119,6 +120,7 @@ where
     L: FnMut() -> F,
 {
     let started = Instant::now();
+    let mut pause = PAUSE.0;
     loop {
         let last = match look().await {
             Ok(value) => return Ok(value),
@@ -127,7 +129,8 @@ where
         if started.elapsed() >= deadline {
             return Err(Failure::Deadline { what: what.to_owned(), deadline_s: deadline.as_secs(), last });
         }
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(PAUSE.1);
     }
 }
 

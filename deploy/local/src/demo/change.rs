@@ -15,7 +15,7 @@ use crate::repository::{self, MODEL, REQUIREMENTS};
 
 /// A commit with the same requirements: fetched, checked, flipped.
 const CODE: Duration = Duration::from_mins(3);
-/// A build of one other package.
+/// A build of one other package. The claim itself is harder: the two-minute task must still run when it is parsed.
 const ENVIRONMENT: Duration = Duration::from_mins(10);
 /// Until the pinned run's first task runs.
 const STARTED: Duration = Duration::from_mins(2);

@@ -14,10 +14,11 @@ use crate::process::until;
 use crate::progress::Progress;
 use crate::repository::{self, REQUIREMENTS};
 
-/// A refusal needs resolutions of several candidates and a build that is verified, from a cold index cache.
-const REFUSAL: Duration = Duration::from_mins(10);
-/// A publication needs downloads, layers, an import check and the parse of every DAG file.
-const PUBLICATION: Duration = Duration::from_mins(10);
+/// A refusal needs resolutions of several candidates and a build that is verified, from cold caches: as long as sync lets a
+/// build take.
+const REFUSAL: Duration = Duration::from_mins(30);
+/// A publication needs downloads, layers, an import check and the parse of every DAG file: the same limit.
+const PUBLICATION: Duration = Duration::from_mins(30);
 
 /// Pushes the files as people write them; answers the proposed requirements.txt.
 pub(super) async fn refused(
