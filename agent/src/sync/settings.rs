@@ -81,7 +81,6 @@ pub struct SyncSettings {
     pub once: bool,
 }
 
-/// What `sync` does beside following.
 impl SyncSettings {
     /// The volume in which candidates are composed.
     pub(super) fn candidates_volume(&self) -> PathBuf {
@@ -89,6 +88,7 @@ impl SyncSettings {
     }
 }
 
+/// What `sync` does beside following.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum SyncAction {
     /// Print the last outcomes: published or refused, why, and what would work
