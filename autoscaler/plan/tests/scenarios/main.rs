@@ -1,0 +1,5 @@
+//! Situations as data: facts over time in, what is decided and said out.
+
+mod limits;
+mod load;
+mod transcript;
