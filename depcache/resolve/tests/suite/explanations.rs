@@ -51,8 +51,9 @@ fn files_that_do_not_fit() {
     for (version, tags) in [("1", "cp39-cp39-manylinux2014_x86_64"), ("2", "py3-none-win_amd64")] {
         world = world.add("tags", World::file("tags", version, tags), metadata(&[], &[]));
     }
-    world =
-        world.wheel("python", "1", &[]).with("python", |file| file.requires_python = specifiers(">=3.13"));
+    world = world
+        .wheel("python", "1", &[])
+        .with("python", |file| file.requires_python = Some(specifiers(">=3.13")));
     world = world.wheel("sdist", "1", &[]).with("sdist", |file| file.filename = "sdist-1.tar.gz".into());
     world = world.wheel("pulled", "1", &[]).with("pulled", |file| file.yanked = Yanked::Yes("broken".into()));
     world = world.wheel("young", "1", &[]).with("young", |file| file.upload_time_ms = Some(day(30_000)));

@@ -26,15 +26,12 @@ fn shown(proposal: &Proposal, world: &World, before: &Input) -> String {
     for (read, kept) in again.expanded.requirements.iter().zip(&proposal.expanded.requirements) {
         assert_eq!(read.origin, kept.origin);
     }
-    let mut out = String::new();
-    for change in &proposal.changes {
+    let changes = proposal.changes.iter().map(|change| {
         let before = change.before.as_deref().unwrap_or("(new)");
-        out += &format!("{}:{} {before} -> {}\n  {}\n", change.file, change.line, change.after, change.why);
-    }
-    for file in &proposal.expanded.files {
-        out += &format!("--- {}\n{}", file.path, file.text);
-    }
-    out
+        format!("{}:{} {before} -> {}\n  {}\n", change.file, change.line, change.after, change.why)
+    });
+    let files = proposal.expanded.files.iter().map(|file| format!("--- {}\n{}", file.path, file.text));
+    changes.chain(files).collect()
 }
 
 /// The main job's example in small: names, versions and upload order as they were.
