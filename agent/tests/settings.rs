@@ -78,16 +78,19 @@ fn what_is_wrong_is_said() {
     insta::assert_snapshot!(seen.join("\n"), @"
     64
     error: the following required arguments were not provided:
+    Usage: updraft-agent worker -- <COMMAND>...
     64
     error: invalid value '../x' for '--repository <NAME>': `../x` is not a repository name: expected 1 to 63 of a-z, 0-9, `-` and `_`, the first a letter or digit
     64
     error: the configuration file /nonexistent.toml cannot be read: No such file or directory (os error 2)
-    69
+    64
     error: repositories are followed, but no store is named; set --store or UPDRAFT_STORE
-    69
+    64
     error: the store cannot be opened: `ftp://x` is not an object store address: it starts with neither s3:// nor file://
-    69
+    hint: use s3://bucket/prefix or file:///directory
+    64
     error: the environments of this machine are unknown: the base cannot be described: there is no Python interpreter `no-such-python`
+    hint: name an interpreter: /usr/bin/python3, or bin/python of a venv
     64
     error: the configuration file agent.toml is no TOML: TOML parse error at line 1, column 8
     64

@@ -65,7 +65,7 @@ fn wrong_requests_are_told_what_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let worker = idle(dir.path());
     worker.reaches("ready");
-    let mut seen = String::new();
+    let mut seen = Vec::new();
     for (method, path, body) in [
         ("POST", "/v1/drain", "{}"),
         ("PUT", "/v1/trees/Bad/00000001-0123456789ab", ""),
@@ -74,9 +74,9 @@ fn wrong_requests_are_told_what_is_wrong() {
         ("PUT", "/v1/environments/abc", ""),
     ] {
         let (code, answer) = worker.ask(method, path, body);
-        seen.push_str(&format!("{code} {}\n", answer["reason"].as_str().unwrap()));
+        seen.push(format!("{code} {}", answer["reason"].as_str().unwrap()));
     }
-    insta::assert_snapshot!(seen, @"
+    insta::assert_snapshot!(seen.join("\n"), @"
     400 Failed to deserialize the JSON body into the target type: missing field `epoch` at line 1 column 2
     400 `Bad` is not a repository name: expected 1 to 63 of a-z, 0-9, `-` and `_`, the first a letter or digit
     400 `latest` is not a publication id: expected <sequence, 8 digits>-<12 hexadecimal digits of the commit>
@@ -102,6 +102,7 @@ fn one_socket_has_one_agent() {
     let said = String::from_utf8_lossy(&second.stderr).replace(&dir.path().display().to_string(), "DIR");
     insta::assert_snapshot!(said, @"
     error: the agent's API cannot be served: another agent serves DIR/agent.sock
+    hint: give each agent a socket of its own
     ");
 }
 

@@ -129,21 +129,21 @@ async fn a_tree_that_is_not_as_published_is_refused() {
         |id: &PublicationId| domain::keys::tree(&published.repository, &format!("{:040x}", id.sequence()));
     let tar = fs::read(published.root.join(key(&good))).unwrap();
 
-    let mut seen = String::new();
+    let mut seen = Vec::new();
     let other = published.publication(2, &[("a.py", "two")], None);
     published.write(&key(&other), &tar);
-    seen.push_str(&refused(&published, dir.path(), &other).await);
+    seen.push(refused(&published, dir.path(), &other).await);
     let more = published.publication(3, &[("a.py", "one"), ("b.py", "b")], None);
     published.write(&key(&more), &tar);
-    seen.push_str(&format!("\n{}", refused(&published, dir.path(), &more).await));
+    seen.push(refused(&published, dir.path(), &more).await);
     let noise = published.publication(4, &[("a.py", "one")], None);
     published.write(&key(&noise), b"no archive");
-    seen.push_str(&format!("\n{}", refused(&published, dir.path(), &noise).await));
+    seen.push(refused(&published, dir.path(), &noise).await);
     fs::remove_file(published.root.join(key(&good))).unwrap();
-    seen.push_str(&format!("\n{}", refused(&published, dir.path(), &good).await));
+    seen.push(refused(&published, dir.path(), &good).await);
     let absent = PublicationId::new(9, &"9".repeat(40)).unwrap();
-    seen.push_str(&format!("\n{}", refused(&published, dir.path(), &absent).await));
-    insta::assert_snapshot!(seen, @r#"
+    seen.push(refused(&published, dir.path(), &absent).await);
+    insta::assert_snapshot!(seen.join("\n"), @r#"
     the tree of publication 00000002-000000000000 of etl is refused: "a.py" in the tree is not as its publication says: its content differs
     the tree of publication 00000003-000000000000 of etl is refused: "b.py" in the tree is not as its publication says: it is missing
     the tree of publication 00000004-000000000000 of etl is refused: unpacking the archive: Unknown frame descriptor

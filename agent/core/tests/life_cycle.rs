@@ -81,16 +81,16 @@ fn stop_waits_for_the_task_and_then_for_two_idle_samples() {
     scene.at(42_150, sample(&[], 0));
     scene.at(47_000, Event::Exited(Ending::Code(0)));
     insta::assert_snapshot!(scene.transcript, @"
-    10000 Draining cancel_consumers
-    10100 Draining sample
+    10000 Draining cancel_consumers sample
+    10100 Draining
     10200 Draining
-    10600 Draining
-    10700 Draining sample
-    40000 Draining
-    40100 Draining sample
-    41000 Draining
-    41100 Draining sample
-    42050 Draining
+    10600 Draining sample
+    10700 Draining
+    40000 Draining sample
+    40100 Draining
+    41000 Draining sample
+    41100 Draining
+    42050 Draining sample
     42150 Drained terminate
     47000 Stopped finish
     ");
@@ -108,9 +108,9 @@ fn a_drained_worker_lives_on_until_it_is_stopped_or_wanted_again() {
     scene.at(15_200, undrain(8));
     scene.at(15_300, drain(3));
     insta::assert_snapshot!(scene.transcript, @r#"
-    10000 Draining persist(cancelled=false,drained=false,epoch=7) cancel_consumers
+    10000 Draining persist(cancelled=false,drained=false,epoch=7) cancel_consumers sample
     10100 Draining
-    10200 Draining sample
+    10200 Draining
     12300 Drained persist(cancelled=false,drained=true,epoch=7) sample
     15000 Starting persist(cancelled=true,drained=false,epoch=8) add_consumers(queues=["default","heavy"])
     15100 Ready
@@ -130,7 +130,7 @@ fn past_the_deadline_the_tree_is_ended_and_the_lost_tasks_are_named() {
     scene.at(70_500, Event::Tick);
     scene.at(70_600, Event::Exited(Ending::Signal(9)));
     insta::assert_snapshot!(scene.transcript, @r#"
-    10000 Draining cancel_consumers
+    10000 Draining cancel_consumers sample
     10100 Draining
     69000 Draining sample
     69999 Draining
@@ -153,7 +153,7 @@ fn a_crashed_worker_is_reported_and_started_again_after_growing_waits() {
     scene.at(11_500, Event::SpawnFailed { reason: "no memory".into(), retryable: true });
     scene.at(15_500, Event::Tick);
     insta::assert_snapshot!(scene.transcript, @r#"
-     7000 Ready sample
+     7000 Ready
      8000 Starting report_died(ending={"signal":9},tasks=["t1"])
      8999 Starting
      9000 Starting spawn
@@ -195,8 +195,8 @@ fn without_remote_control_the_process_tree_decides_after_a_silence() {
     scene.at(37_000, unanswered(&[]));
     scene.at(38_300, unanswered(&[]));
     insta::assert_snapshot!(scene.transcript, @"
-     6100 Ready sample
-    10000 Draining cancel_consumers
+     6100 Ready
+    10000 Draining cancel_consumers sample
     11000 Draining
     11000 Draining sample
     30000 Draining cancel_consumers sample
@@ -223,9 +223,9 @@ fn an_idle_worker_that_does_not_end_is_ended_after_its_grace() {
     scene.at(14_199, Event::Tick);
     scene.at(14_200, Event::Tick);
     insta::assert_snapshot!(scene.transcript, @"
-     1000 Ready sample
-     2000 Draining
-     2100 Draining sample
+     1000 Ready
+     2000 Draining sample
+     2100 Draining
      4200 Drained terminate
     14199 Drained sample
     14200 Drained kill_tree(lost=[])
@@ -250,9 +250,9 @@ fn a_late_answer_to_a_drain_that_was_taken_back_is_repaired() {
     scene.at(10_300, cancelled());
     scene.at(10_400, Event::ConsumersAdded);
     insta::assert_snapshot!(scene.transcript, @r#"
-    10000 Draining persist(cancelled=false,drained=false,epoch=1) cancel_consumers
+    10000 Draining persist(cancelled=false,drained=false,epoch=1) cancel_consumers sample
     10100 Starting persist(cancelled=true,drained=false,epoch=2)
-    10200 Starting sample
+    10200 Starting
     10300 Starting add_consumers(queues=["default","heavy"])
     10400 Ready
     "#);

@@ -66,9 +66,11 @@ impl Adopted {
             }
             if let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) {
                 match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-                    Ok(_) => tracing::debug!(pid = process.pid, "reaped an orphan"),
+                    Ok(_) => {
+                        tracing::debug!(pid = process.pid, "reaped an orphan");
+                    }
                     Err(error) => {
-                        tracing::debug!(pid = process.pid, %error, "an orphan was reaped by somebody else")
+                        tracing::debug!(pid = process.pid, %error, "an orphan was reaped by somebody else");
                     }
                 }
             }

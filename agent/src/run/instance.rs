@@ -21,6 +21,8 @@ pub struct Instance {
 impl Instance {
     /// Starts it.
     pub fn start(program: &Program, place: Place, adopted: &Adopted) -> Result<Self, SpawnError> {
+        // Until it is known as awaited, a child that ends at once must not be reaped as an orphan.
+        let _paused = adopted.pause();
         let mut started = program.start()?;
         adopted.own(started.pid);
         let mut output = JoinSet::new();

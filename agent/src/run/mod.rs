@@ -161,5 +161,5 @@ async fn changed(followed: &mut Option<watch::Receiver<Followed>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

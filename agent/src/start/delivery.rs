@@ -52,8 +52,9 @@ impl StartError {
     /// The exit code: wrong settings are told apart from what does not answer.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoStore | Self::Store(objectstore::Error::Address { .. }) => exit::USAGE,
-            Self::Base(base::Error::Describe(BaseError::NotFound { .. })) => exit::USAGE,
+            Self::NoStore
+            | Self::Store(objectstore::Error::Address { .. })
+            | Self::Base(base::Error::Describe(BaseError::NotFound { .. })) => exit::USAGE,
             _ => exit::UNAVAILABLE,
         }
     }
@@ -92,7 +93,14 @@ pub struct Deliver {
 
 impl Deliver {
     /// Finds out what this machine is. Nothing runs yet.
-    pub async fn prepare(settings: &Delivery, command: &[String]) -> Result<Self, StartError> {
+    pub async fn prepare(
+        settings: &Delivery,
+        repositories: &[RepositoryName],
+        command: &[String],
+    ) -> Result<Self, StartError> {
+        if settings.store.is_none() && !repositories.is_empty() {
+            return Err(StartError::NoStore);
+        }
         let system = |step| move |source| StartError::System { step, source };
         let adopted = Adopted::begin().map_err(system("the agent cannot adopt orphans"))?;
         let volume = Volume::at(&settings.volume).map_err(system("the volume has no absolute path"))?;
@@ -127,17 +135,15 @@ impl Deliver {
             }
         });
         self.spawn_admin(supervisor).await?;
-        let Some(preparer) = self.preparer.clone() else {
-            return if repositories.is_empty() { Ok(()) } else { Err(StartError::NoStore) };
-        };
+        let Some(preparer) = self.preparer.clone() else { return Ok(()) };
         self.spawn_announcement(supervisor, &preparer);
         let mut nudged = BTreeMap::new();
         for repository in repositories {
-            let (followed, receiver) = watch::channel(Followed::default());
+            let (shown, receiver) = watch::channel(Followed::default());
             let notify = Arc::new(Notify::new());
             nudged.insert(repository.to_string(), notify.clone());
             self.followed.insert(repository.to_string(), receiver);
-            let follower = Follower {
+            let reader = Arc::new(Follower {
                 repository: repository.clone(),
                 reference: self.settings.reference.clone(),
                 poll: Duration::from_millis(self.settings.poll_interval_ms.max(1)),
@@ -146,14 +152,13 @@ impl Deliver {
                 link: self.link.clone(),
                 release: self.settings.release.clone(),
                 holder: holder.to_owned(),
-                followed,
-            };
-            let follower = Arc::new(follower);
+                followed: shown,
+            });
             let restart = OnFailure::Restart(Backoff::new(ANNOUNCE.0, ANNOUNCE.1));
             supervisor.spawn(&format!("follow {repository}"), Stage::Work, restart, move |stop| {
-                let follower = follower.clone();
+                let reader = reader.clone();
                 async move {
-                    follower.run(stop).await;
+                    reader.run(stop).await;
                     Ok(())
                 }
             });
@@ -183,7 +188,7 @@ impl Deliver {
             async move {
                 let _paused = adopted.pause();
                 let announced = base::announce(preparer.store(), &python, &known, &cache);
-                stop.run_until_cancelled(announced).await.unwrap_or(Ok(()))?;
+                stop.run_until_cancelled(Box::pin(announced)).await.unwrap_or(Ok(()))?;
                 Ok(())
             }
         });

@@ -12,7 +12,8 @@ const LAST_STAGES: Duration = Duration::from_secs(15);
 
 /// `updraft-agent run`: runs the component until it is told to stop.
 pub async fn run(settings: RunSettings, signals: Signals) -> Result<Outcome, StartError> {
-    let mut deliver = Deliver::prepare(&settings.delivery, &settings.command).await?;
+    let mut deliver =
+        Deliver::prepare(&settings.delivery, settings.repository.as_slice(), &settings.command).await?;
     let mut supervisor = Supervisor::new();
     let holder = format!("run-{}", std::process::id());
     deliver.spawn(&mut supervisor, settings.repository.as_slice(), &holder).await?;

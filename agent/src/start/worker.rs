@@ -23,7 +23,7 @@ const LAST_STAGES: Duration = Duration::from_mins(2);
 pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
     let NodeName { node, command } =
         node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
-    let mut deliver = Deliver::prepare(&settings.delivery, &command).await?;
+    let mut deliver = Deliver::prepare(&settings.delivery, &settings.repository, &command).await?;
     let socket = match &settings.socket {
         Some(path) => {
             let failed = |source| StartError::System { step: "the socket has no absolute path", source };
@@ -66,6 +66,8 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     if let Some(logs) = logs {
         spawn_shipping(&mut supervisor, logs);
     }
+    // Before the worker: what fails here must not leave a worker without an agent.
+    deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     let handle = supervisor.handle();
     let mut once = Some((worker, taken));
     supervisor.spawn("worker", Stage::Intake, OnFailure::ShutDown, move |stop| {
@@ -78,7 +80,6 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
             Ok(())
         }
     });
-    deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     if let Some(listener) = listener {
         let (api, mut listener) = (deliver.api().with_worker(statuses, requests), Some(listener));
         // Answers until the end: whoever drains watches the worker stop.

@@ -161,9 +161,10 @@ impl Follower {
         self.followed.send_if_modified(|followed| {
             let changed = followed.problem != problem;
             if changed {
-                match &problem {
-                    Some(problem) => tracing::warn!(repository = %self.repository, problem, "not up to date"),
-                    None => tracing::info!(repository = %self.repository, "up to date again"),
+                if let Some(problem) = &problem {
+                    tracing::warn!(repository = %self.repository, problem, "not up to date");
+                } else {
+                    tracing::info!(repository = %self.repository, "up to date again");
                 }
                 followed.problem = problem;
             }

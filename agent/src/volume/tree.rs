@@ -65,7 +65,7 @@ pub enum TreeError {
         /// Publication.
         id: PublicationId,
         /// Why.
-        source: UnpackError,
+        source: Box<UnpackError>,
     },
     /// The volume cannot be written.
     #[error("writing {}", path.display())]
@@ -129,7 +129,7 @@ pub async fn materialise(
         place(&archive, &publication, work.path(), &tree).map_err(|source| TreeError::Unpack {
             repository,
             id,
-            source,
+            source: Box::new(source),
         })?;
         write_whole(&known, &document.bytes)
             .map_err(|source| TreeError::Volume { path: known.clone(), source })?;

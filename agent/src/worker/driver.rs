@@ -161,15 +161,12 @@ impl Driver {
             if status.state != before {
                 tracing::info!(worker = status.worker, from = ?before, to = ?status.state, epoch = status.epoch, "worker state");
             }
-            match status.state {
-                WorkerState::Ready | WorkerState::Draining | WorkerState::Drained => {
-                    self.worker.ready.ready()
-                }
-                WorkerState::Starting => self.worker.ready.not_ready("the worker starts"),
-                WorkerState::Stopped | WorkerState::Failed => {
-                    self.worker.ready.not_ready("the worker has ended")
-                }
-            }
+            let unready = match status.state {
+                WorkerState::Ready | WorkerState::Draining | WorkerState::Drained => None,
+                WorkerState::Starting => Some("the worker starts"),
+                WorkerState::Stopped | WorkerState::Failed => Some("the worker has ended"),
+            };
+            unready.map_or_else(|| self.worker.ready.ready(), |reason| self.worker.ready.not_ready(reason));
             metrics::gauge!("updraft_agent_running_tasks").set(status.active);
             self.worker.status.send_replace(status);
             for command in commands {
@@ -229,6 +226,8 @@ impl Driver {
     }
 
     fn spawn(&mut self) -> Event {
+        // Until it is known as awaited, a child that ends at once must not be reaped as an orphan.
+        let _paused = self.worker.adopted.pause();
         match self.worker.program.start() {
             Ok(mut started) => {
                 self.generation += 1;

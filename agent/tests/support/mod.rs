@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
     reason = "each test uses some of it; a failed step is a failed test"
@@ -20,7 +21,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Generous: the machine may be compiling beside the tests.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Looks until `look` answers something.
 pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
