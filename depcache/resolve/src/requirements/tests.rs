@@ -150,7 +150,11 @@ fn the_fixtures_are_read_or_refused_by_name() {
         match expand(&[&name], &[], &read, &BTreeMap::new()) {
             Ok(expanded) => assert!(!expanded.requirements.is_empty(), "{name}"),
             Err(error) => {
-                assert!(matches!(error.kind, RequirementsErrorKind::Unsupported { .. }), "{}", error.render())
+                assert!(
+                    matches!(error.kind, RequirementsErrorKind::Unsupported { .. }),
+                    "{}",
+                    error.render()
+                );
             }
         }
     }
