@@ -24,10 +24,10 @@ pub const ATTEMPTS_LIMIT: usize = 4_096;
 const PARALLEL_PASSES: usize = 4;
 
 /// How long an attempt of before a restart is watched without anybody asking for it.
-const ORPHAN_GRACE: Duration = Duration::from_secs(60);
+const ORPHAN_GRACE: Duration = Duration::from_mins(1);
 
 /// Pause between two rounds of removing old positions.
-const CLEAN_PAUSE: Duration = Duration::from_secs(3_600);
+const CLEAN_PAUSE: Duration = Duration::from_hours(1);
 
 /// How a [`Shipper`] works.
 #[derive(Debug, Clone)]
