@@ -156,8 +156,11 @@ mod tests {
         let (libc_major, libc_minor) = libc.split_once('.').unwrap();
         let glibc = Some((libc_major.parse().unwrap(), libc_minor.parse().unwrap()));
         let ours = supported(&TagFacts { python, machine: &machine, glibc, ..cpython(0) });
-        let set = |tags: &[String]| tags.iter().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(set(&ours), set(&theirs));
-        assert_eq!(ours, theirs);
+        // pip 23 still lacked `cp311-none-any`.
+        let first_any = format!("{}-none-any", abi(&TagFacts { python, ..cpython(0) }));
+        let expected: Vec<_> =
+            ours.iter().filter(|tag| **tag != first_any || theirs.contains(tag)).cloned().collect();
+        let difference = expected.iter().zip(&theirs).find(|(our, their)| our != their);
+        assert_eq!((difference, expected.len()), (None, theirs.len()));
     }
 }

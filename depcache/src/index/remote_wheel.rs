@@ -48,10 +48,16 @@ impl Read for &mut Tail {
         if self.at >= self.total || out.is_empty() {
             return Ok(0);
         }
-        let Some(from) = self.at.checked_sub(self.start) else {
+        if self.at < self.start {
+            // Zeros stand for what is not here: the search for the archive's end looks further back than it
+            // must. Where content was needed, its checksum fails, and the bytes are asked for.
             self.missing = Some(self.missing.map_or(self.at, |known| known.min(self.at)));
-            return Err(io::Error::other("not fetched"));
-        };
+            let length = usize::try_from(self.start - self.at).unwrap_or(usize::MAX).min(out.len());
+            out[..length].fill(0);
+            self.at += length as u64;
+            return Ok(length);
+        }
+        let from = self.at - self.start;
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let available = self.bytes.get(from..).unwrap_or_default();
         let length = available.len().min(out.len());

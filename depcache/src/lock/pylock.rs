@@ -266,7 +266,42 @@ mod tests {
     fn reads_what_it_writes() {
         let lock = lock();
         assert_eq!(Lock::from_toml(&lock.to_toml()).unwrap(), lock);
-        insta::assert_snapshot!(lock.to_toml(), @"");
+        insta::assert_snapshot!(lock.to_toml(), @r#"
+        lock-version = "1.0"
+        requires-python = "==3.11.*"
+        created-by = "updraft"
+
+        [[packages]]
+        name = "pandas"
+        version = "2.3.3"
+        index = "https://host.example/simple/"
+
+        [[packages.dependencies]]
+        name = "six"
+
+        [[packages.wheels]]
+        name = "pandas-2.3.3-py3-none-any.whl"
+        upload-time = 2025-09-29T23:20:14.123456Z
+        url = "https://host.example/pandas-2.3.3-py3-none-any.whl"
+        size = 7
+
+        [packages.wheels.hashes]
+        sha256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+        [packages.tool.updraft]
+        extras = ["html"]
+        metadata-sha256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+        [tool.updraft]
+        base-id = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        target-id = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        mode = "task"
+        requested = ["pandas"]
+        shadows = []
+
+        [tool.updraft.base-pins]
+        six = "1.17.0"
+        "#);
     }
 
     #[test]

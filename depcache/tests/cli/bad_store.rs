@@ -19,7 +19,11 @@ fn no_s3_there() {
     }
     let ran = world.build("beta\n");
     assert!(!ran.stderr.contains("topsecret"));
-    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"
+    exit 69
+    error: cannot read `v1/aliases/[DIGEST].json` in s3://bucket/prefix: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+    hint: check that the S3 endpoint (AWS_ENDPOINT_URL) is up and reachable from here
+    ");
 }
 
 #[test]
@@ -27,7 +31,11 @@ fn address_of_no_store() {
     let mut world = World::with_packages();
     world.use_store("ftp://somewhere");
     let ran = world.build("beta\n");
-    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"
+    exit 64
+    error: `ftp://somewhere` is not an object store address: it starts with neither s3:// nor file://
+    hint: use s3://bucket/prefix or file:///directory
+    ");
 }
 
 #[test]
@@ -43,5 +51,9 @@ fn wrong_secret() {
     world.set("AWS_SECRET_ACCESS_KEY", "topsecret");
     let ran = world.build("beta\n");
     assert!(!ran.stderr.contains("topsecret"));
-    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"");
+    assert_snapshot!(format!("exit {}\n{}", ran.code, ran.stderr), @"
+    exit 69
+    error: cannot read `v1/aliases/[DIGEST].json` in s3://updraft/prefix: service error: unhandled error 
+    hint: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
+    ");
 }
