@@ -68,7 +68,8 @@ pub(super) fn prepared(volume: &Path) -> Result<PathBuf, Failure> {
 pub(super) fn source(requirements: &[String], resolve: &ResolveArgs) -> Result<Source, Failure> {
     let is_lock = |path: &str| {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name == "pylock.toml" || name.starts_with("pylock.") && name.ends_with(".toml")
+        name == "pylock.toml"
+            || name.strip_prefix("pylock.").is_some_and(|rest| rest.strip_suffix(".toml").is_some())
     };
     match requirements {
         [path] if is_lock(path) => Ok(Source::Lock(Box::new(build::read_lock(Path::new(path))?))),
@@ -155,7 +156,7 @@ impl From<BuildError> for Failure {
             BuildError::Imports { ref failures, ref proposal } => {
                 let mut text = error.to_string();
                 for failure in failures {
-                    text.push_str(&format!("\n  - {}: {}", failure.name, failure.failure));
+                    text += &format!("\n  - {}: {}", failure.name, failure.failure);
                 }
                 Self::new(code, with_proposal(text, proposal.as_deref()), hint)
             }

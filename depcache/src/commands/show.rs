@@ -32,7 +32,7 @@ pub(crate) async fn run(command: Show) -> Result<(), Failure> {
         }
         Format::Text => {
             let mut text = format!("environment {}\n", command.env_id);
-            let mut line = |name: &str, value: String| text.push_str(&format!("{name:<10} {value}\n"));
+            let mut line = |name: &str, value: String| text += &format!("{name:<10} {value}\n");
             line("base", manifest.base_id.to_string());
             line("lock", manifest.lock_id.to_string());
             line("mode", format!("{:?}", manifest.mode).to_lowercase());

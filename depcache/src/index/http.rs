@@ -47,6 +47,9 @@ enum Failed {
     Final(IndexError),
 }
 
+/// Takes the pieces of an answer; `None` when a try begins anew.
+pub(super) type Sink<'a> = dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync + 'a;
+
 impl Http {
     pub(super) fn new(
         logins: Vec<(Url, Login)>,
@@ -86,11 +89,7 @@ impl Http {
     }
 
     /// GET through `sink`, which is called with `None` when a try begins and `Some(bytes)` for each piece.
-    pub(super) async fn stream(
-        &self,
-        url: &Url,
-        sink: &(dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync),
-    ) -> Result<(), IndexError> {
+    pub(super) async fn stream(&self, url: &Url, sink: &Sink<'_>) -> Result<(), IndexError> {
         self.retried(|| async {
             let mut response = self.send(url, HeaderMap::new()).await?;
             if response.status() == StatusCode::NOT_FOUND {

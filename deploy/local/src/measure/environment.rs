@@ -32,8 +32,8 @@ pub(super) async fn measure(state: &State, progress: &Progress, rounds: u32) -> 
     let folder = state.path("measure");
     let pins = folder.join("pins.txt");
     fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
-    let lines: String = manifest.layers.iter().map(|l| format!("{}=={}\n", l.name, l.version)).collect();
-    fs::write(&pins, lines).map_err(Failure::file("write", &pins))?;
+    let lines: Vec<_> = manifest.layers.iter().map(|l| format!("{}=={}", l.name, l.version)).collect();
+    fs::write(&pins, lines.join("\n")).map_err(Failure::file("write", &pins))?;
     let uv = install_uv(state, &folder).await?;
     let env_id = manifest.id().map_err(|_| Failure::Answer { program: "the store", field: "manifest" })?;
     let bench = Bench { state, base: &base, env_id: env_id.to_string(), folder: &folder, uv: &uv };
