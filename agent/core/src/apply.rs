@@ -1,4 +1,4 @@
-use crate::event::{Command, DrainRecord, Ending, Event, Sample};
+use crate::event::{Command, Ending, Event, Sample};
 use crate::settle::settle;
 use crate::state::{Outstanding, Phase, Process, State};
 
@@ -66,7 +66,7 @@ fn take_in(state: &mut State, event: Event, now_ms: u64, commands: &mut Vec<Comm
         Event::Drain(request) if request.epoch > state.epoch => {
             state.epoch = request.epoch;
             state.drain_requested = !request.cancel;
-            persist(state, false, commands);
+            state.persist(false, commands);
         }
         // An old epoch changes nothing, and time is looked at in any case.
         Event::Drain(_) | Event::Begun { record: None } | Event::Tick => {}
@@ -142,17 +142,4 @@ fn exited(state: &mut State, ending: Ending, now_ms: u64, commands: &mut Vec<Com
 fn wait_before_restart(state: &mut State, now_ms: u64) {
     state.failures = state.failures.saturating_add(1);
     state.spawn_at_ms = now_ms.saturating_add(state.policy.restart_wait_ms(state.failures));
-}
-
-/// Records the last drain request; only requests are recorded, so that a container that was restarted
-/// after a plain stop starts its worker.
-pub(crate) fn persist(state: &mut State, drained: bool, commands: &mut Vec<Command>) {
-    if state.epoch == 0 {
-        return;
-    }
-    let record = DrainRecord { epoch: state.epoch, cancelled: !state.drain_requested, drained };
-    if state.persisted.as_ref() != Some(&record) {
-        commands.push(Command::Persist(record.clone()));
-        state.persisted = Some(record);
-    }
 }

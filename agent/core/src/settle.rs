@@ -1,4 +1,3 @@
-use crate::apply::persist;
 use crate::event::Command;
 use crate::state::{Drain, Phase, State};
 
@@ -139,7 +138,7 @@ fn enter_draining(state: &mut State, now_ms: u64) {
 
 fn enter_drained(state: &mut State, now_ms: u64, commands: &mut Vec<Command>) {
     if state.drain_requested {
-        persist(state, true, commands);
+        state.persist(true, commands);
     }
     state.enter(Phase::Drained, now_ms);
 }

@@ -1,6 +1,6 @@
 use domain::control::{self, WorkerState, WorkerStatus};
 
-use crate::event::DrainRecord;
+use crate::event::{Command, DrainRecord};
 use crate::policy::Policy;
 
 /// Everything that is known about the worker.
@@ -86,6 +86,19 @@ impl State {
             cancelled_queues: Vec::new(),
             outstanding: Outstanding::default(),
             persisted: None,
+        }
+    }
+
+    /// Records the last drain request; only requests are recorded, so that a container that was restarted
+    /// after a plain stop starts its worker.
+    pub(crate) fn persist(&mut self, drained: bool, commands: &mut Vec<Command>) {
+        if self.epoch == 0 {
+            return;
+        }
+        let record = DrainRecord { epoch: self.epoch, cancelled: !self.drain_requested, drained };
+        if self.persisted.as_ref() != Some(&record) {
+            commands.push(Command::Persist(record.clone()));
+            self.persisted = Some(record);
         }
     }
 

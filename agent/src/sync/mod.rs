@@ -38,8 +38,9 @@ pub use status::{Outcome, Status, Told, Verdict};
 
 use round::Follower;
 
-/// Longest wait after repeated trouble: a server that is back is noticed within half a minute.
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// Longest wait after repeated trouble. A try is one small request, and a repository may get its first branch, or its
+/// server back, at any moment.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Follows the repository until `stop`. With `once` ends after the first commit was published or refused.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::settings::Flags;
+use super::flags::Flags;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 

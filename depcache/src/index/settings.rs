@@ -10,6 +10,7 @@ use reqwest::Url;
 use super::config_files::{self, Configured};
 use super::credentials::{Login, Netrc, take_from_url};
 use super::default_index::{self, DefaultIndexError};
+use super::flags::Flags;
 
 /// Seconds without a byte after which a request is given up (and tried again).
 const DEFAULT_TIMEOUT_S: u64 = 30;
@@ -32,19 +33,6 @@ impl Strategy {
             Self::UnsafeBestMatch => "unsafe-best-match",
         }
     }
-}
-
-/// What the command line, or a requirements file, says about indexes.
-#[derive(Debug, Clone, Default)]
-pub struct Flags {
-    /// `--index-url`.
-    pub index_url: Option<String>,
-    /// `--extra-index-url`.
-    pub extra_index_urls: Vec<String>,
-    /// `--find-links`.
-    pub find_links: Vec<String>,
-    /// `--no-index`.
-    pub no_index: bool,
 }
 
 /// One index.
