@@ -76,11 +76,10 @@ impl Policy {
     /// Whether pre-releases may be used, and whether stable versions go first.
     pub(crate) fn prereleases(&self, name: &PackageName) -> Prereleases {
         match self.prerelease {
-            Prerelease::Disallow => Prereleases::Never,
             Prerelease::Allow => Prereleases::Equal,
             Prerelease::IfNecessary => Prereleases::Last,
             Prerelease::Explicit if self.prerelease_named.contains(name) => Prereleases::Equal,
-            Prerelease::Explicit => Prereleases::Never,
+            Prerelease::Explicit | Prerelease::Disallow => Prereleases::Never,
         }
     }
 }

@@ -176,6 +176,9 @@ pub(crate) struct Priority(Class, Reverse<usize>, Part);
 enum Class {
     /// Only the base has it, nobody asks for it.
     Untouched,
+    /// The base has it, but it may be replaced. After everything new: were the base's protobuf decided first, the
+    /// search would dig out years-old releases of what the user asks for, only because they set no upper bound.
+    InBase,
     Normal,
     /// In many conflicts, the more the earlier.
     Conflicting(u32),
@@ -224,8 +227,9 @@ impl DependencyProvider for Provider<'_> {
             Package::Root => Class::Root,
             _ if installed.is_some_and(|one| one.protection.is_some()) => Class::Protected,
             _ if is_exact(range) => Class::Singleton,
-            _ if conflicts >= CONFLICTS_BEFORE_EARLY => Class::Conflicting(conflicts),
             _ if installed.is_some() && *range == Ranges::full() => Class::Untouched,
+            _ if installed.is_some() => Class::InBase,
+            _ if conflicts >= CONFLICTS_BEFORE_EARLY => Class::Conflicting(conflicts),
             _ => Class::Normal,
         };
         Priority(class, Reverse(index), part)

@@ -42,6 +42,8 @@ pub(crate) fn conflict(provider: &Provider<'_>, tree: &Tree) -> Conflict {
                 story.visit(to);
             }
             Fact::Shadowed { package } => story.visit(package),
+            // What the base keeps has requirements too, and no line leads to them.
+            Fact::Protected { package, .. } => story.visit(&Package::Named(package.clone())),
             _ => {}
         }
     }
@@ -110,7 +112,7 @@ impl Story<'_> {
                     }
                 }
                 Fact::Unusable { package: other, versions, reason } if other == package => {
-                    let versions = words::versions(self.provider, package, versions);
+                    let (versions, _) = words::versions(self.provider, package, versions);
                     self.say(format!("{versions} cannot be used: {reason}"));
                 }
                 _ => {}
@@ -122,12 +124,13 @@ impl Story<'_> {
             {
                 // An extra comes in its package's version: nothing that anybody needs to be told.
                 if from.name() != to.name() || !texts.is_empty() {
-                    let who = words::versions(self.provider, from, versions);
+                    let (who, is_plural) = words::versions(self.provider, from, versions);
+                    let requires = if is_plural { "require" } else { "requires" };
                     let what = match texts.as_slice() {
                         [one] => one.clone(),
                         _ => format!("{to} {}", words::range(range)),
                     };
-                    self.say(format!("{who} requires {what}"));
+                    self.say(format!("{who} {requires} {what}"));
                 }
                 self.visit(to);
             }

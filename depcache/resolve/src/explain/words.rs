@@ -62,13 +62,17 @@ fn plain(version: &Version) -> String {
     plain.without_local().to_string().trim_end_matches(".dev0").to_owned()
 }
 
-/// `numpy 1.26.4`, `numpy 2.0.0 to 2.4.6 (31 versions)`, `every version of numpy`.
-pub(super) fn versions(provider: &Provider<'_>, package: &Package, range: &Ranges<Version>) -> String {
-    let Some(name) = package.name() else { return package.to_string() };
+/// `numpy 1.26.4`, `numpy 2.0.0 to 2.4.6 (31 versions)`, `every version of numpy`; and whether it is a plural.
+pub(super) fn versions(
+    provider: &Provider<'_>,
+    package: &Package,
+    range: &Ranges<Version>,
+) -> (String, bool) {
+    let Some(name) = package.name() else { return (package.to_string(), true) };
     if let Some(installed) = provider.graph.base.get(name)
         && range.contains(&installed.version)
     {
-        return format!("{package} {} of the base", installed.version);
+        return (format!("{package} {} of the base", installed.version), false);
     }
     let listing = provider.graph.catalogue.known(name);
     let usable: Vec<&Version> = listing
@@ -79,10 +83,10 @@ pub(super) fn versions(provider: &Provider<'_>, package: &Package, range: &Range
         .collect();
     let fitting: Vec<&&Version> = usable.iter().filter(|version| range.contains(**version)).collect();
     match fitting.as_slice() {
-        [] => format!("{package} {}", self::range(range)),
-        [one] => format!("{package} {one}"),
-        _ if fitting.len() == usable.len() => format!("every version of {package}"),
-        [first, .., last] => format!("{package} {first} to {last} ({} versions)", fitting.len()),
+        [] => (format!("{package} {}", self::range(range)), false),
+        [one] => (format!("{package} {one}"), false),
+        _ if fitting.len() == usable.len() => (format!("every version of {package}"), false),
+        [first, .., last] => (format!("{package} {first} to {last} ({} versions)", fitting.len()), true),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::requirements::{Expanded, Origin};
 pub(super) fn with_specifiers(requirement: &str, specifiers: &str) -> String {
     let (before, marker) = match requirement.split_once(';') {
         Some((before, marker)) => {
-            let space = &before[before.trim_end().len()..];
+            let space = if before.ends_with(char::is_whitespace) { " " } else { "" };
             (before, Some(format!("{space};{marker}")))
         }
         None => (requirement, None),

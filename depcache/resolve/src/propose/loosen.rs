@@ -2,7 +2,6 @@
 
 use pep440_rs::{Operator, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::VersionOrUrl;
-use uv_pypi_types::VerbatimParsedUrl;
 
 use crate::facts::Requirement;
 
@@ -15,17 +14,14 @@ pub(super) enum Step {
     Freely,
 }
 
-/// The loosened specifiers of a requirement; `None`: the step changes nothing.
-pub(super) fn loosen(
-    requirement: &Requirement,
-    step: Step,
-) -> Option<Option<VersionOrUrl<VerbatimParsedUrl>>> {
+/// The requirement with loosened specifiers; `None`: the step changes nothing.
+pub(super) fn loosen(requirement: &Requirement, step: Step) -> Option<Requirement> {
     let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &requirement.version_or_url else { return None };
     let loosened: VersionSpecifiers = specifiers.iter().filter_map(|one| looser(one, step)).collect();
-    if loosened == *specifiers {
-        return None;
-    }
-    Some((!loosened.is_empty()).then_some(VersionOrUrl::VersionSpecifier(loosened)))
+    (loosened != *specifiers).then(|| Requirement {
+        version_or_url: (!loosened.is_empty()).then_some(VersionOrUrl::VersionSpecifier(loosened)),
+        ..requirement.clone()
+    })
 }
 
 fn looser(specifier: &VersionSpecifier, step: Step) -> Option<VersionSpecifier> {

@@ -68,7 +68,7 @@ fn attempt(
     for (position, step) in positions {
         let requirement = &mut trial.expanded.requirements[*position].requirement;
         let Some(loosened) = loosen::loosen(requirement, *step) else { return Ok(None) };
-        requirement.version_or_url = loosened;
+        *requirement = loosened;
     }
     let Some(found) = solved(resolve(&trial, facts))? else { return Ok(None) };
     let mut pinned = input.clone();

@@ -124,15 +124,20 @@ impl RequirementsError {
             Kind::Read { source: ReadError::NotFound, .. } => {
                 "paths behind -r and -c are relative to the file that names them".into()
             }
-            Kind::Read { .. } => return None,
+            Kind::Read { .. } | Kind::OptionValue { .. } => return None,
             Kind::Encoding { .. } => "save the file as UTF-8".into(),
             Kind::TooLarge { .. } => "is this a requirements file?".into(),
             Kind::Malformed { .. } => {
                 "expected a package name with an optional version, as in `pandas>=2.0,<3`".into()
             }
+            Kind::Unsupported { construct } if construct.starts_with("the option") => {
+                "remove it, or configure it where this runs".into()
+            }
+            Kind::Unsupported { construct } if construct.starts_with("a requirements file") => {
+                "put the file beside this one and name it".into()
+            }
             Kind::Unsupported { .. } => "name a released package and its version instead".into(),
             Kind::UnknownOption { .. } => "remove it, or check its spelling".into(),
-            Kind::OptionValue { .. } => return None,
             Kind::Hash { .. } => "expected --hash=sha256:<64 digits> (also sha384, sha512)".into(),
             Kind::Variable { name } => format!("set {name} where this runs, or write the value"),
             Kind::SecondIndex { .. } => "use --extra-index-url for further indexes".into(),
@@ -146,26 +151,25 @@ impl RequirementsError {
     /// The whole message, several lines: place and error, the line itself, the hint.
     pub fn render(&self) -> String {
         use std::error::Error as _;
-        let mut out = format!("{self}: {}", self.kind);
+        let mut first = format!("{self}: {}", self.kind);
         let mut source = self.kind.source();
         while let Some(cause) = source {
-            out.push_str(&format!(": {cause}"));
+            first = format!("{first}: {cause}");
             source = cause.source();
         }
+        let mut lines = vec![first];
         if let (Some(line), false) = (self.line, self.text.is_empty()) {
             let gutter = line.to_string();
             let text = shortened(&self.text);
-            out.push_str(&format!("\n  {gutter} | {text}"));
+            lines.push(format!("  {gutter} | {text}"));
             if let RequirementsErrorKind::Malformed { column, .. } = self.kind
                 && column <= text.chars().count()
             {
-                out.push_str(&format!("\n  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));
+                lines.push(format!("  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));
             }
         }
-        if let Some(hint) = self.hint() {
-            out.push_str(&format!("\nhint: {hint}"));
-        }
-        out
+        lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
+        lines.join("\n")
     }
 }
 

@@ -101,7 +101,9 @@ pub(super) fn requirement(line: &str) -> Result<Parsed, Kind> {
             (None, "--hash") => {
                 rest.next().ok_or(Kind::OptionValue { option: word, expected: "algorithm:digits" })?
             }
-            (None, "--config-settings" | "--global-option") => {
+            (None, option)
+                if option.starts_with("--config-settings") || option.starts_with("--global-option") =>
+            {
                 return Err(Kind::Unsupported { construct: "a build option behind a requirement" });
             }
             (None, _) => return Err(Kind::UnknownOption { option: word }),

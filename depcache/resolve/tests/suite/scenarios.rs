@@ -115,7 +115,7 @@ fn world(scenario: &Scenario) -> World {
                 files.push(sdist);
             }
             for mut file in files {
-                file.requires_python = about.requires_python.as_deref().and_then(specifiers);
+                file.requires_python = about.requires_python.as_deref().map(specifiers);
                 file.yanked = if about.yanked { Yanked::Yes(String::new()) } else { Yanked::No };
                 world.metadata.insert(file.filename.clone(), FileMetadata::Known(Arc::clone(&known)));
                 world.files.entry(name(package)).or_default().push(file);
@@ -128,13 +128,10 @@ fn world(scenario: &Scenario) -> World {
 fn check(scenario: &Scenario) -> Result<(), String> {
     let options = &scenario.resolver_options;
     let python = options.python.as_ref().or(scenario.environment.python.as_ref());
-    let mut lines = scenario.root.requires.join("\n");
-    for package in &options.no_build {
-        lines.push_str(&format!("\n--only-binary {package}"));
-    }
-    for package in &options.no_binary {
-        lines.push_str(&format!("\n--no-binary {package}"));
-    }
+    let mut lines = scenario.root.requires.clone();
+    lines.extend(options.no_build.iter().map(|package| format!("--only-binary {package}")));
+    lines.extend(options.no_binary.iter().map(|package| format!("--no-binary {package}")));
+    let lines = lines.join("\n");
     if let Some(platform) = &options.python_platform {
         assert_eq!(platform, "x86_64-manylinux2014", "the only platform that the scenarios name");
     }
@@ -203,7 +200,9 @@ fn scenarios_resolve_as_their_authors_expect() {
         }
     }
     println!("{passed} of {} scenarios passed, {} skipped:", paths.len(), skipped.len());
-    skipped.iter().for_each(|line| println!("  {line}"));
+    for line in &skipped {
+        println!("  {line}");
+    }
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
     assert_eq!(skipped.len(), SKIPPED.len(), "a skipped scenario no longer exists");
     assert_eq!(passed + skipped.len(), paths.len());

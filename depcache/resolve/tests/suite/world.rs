@@ -208,6 +208,6 @@ pub(crate) fn pins(resolution: &Resolution) -> Vec<String> {
 }
 
 /// Specifiers.
-pub(crate) fn specifiers(text: &str) -> Option<VersionSpecifiers> {
-    Some(VersionSpecifiers::from_str(text).unwrap())
+pub(crate) fn specifiers(text: &str) -> VersionSpecifiers {
+    VersionSpecifiers::from_str(text).unwrap()
 }
