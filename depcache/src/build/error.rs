@@ -189,24 +189,22 @@ impl BuildError {
             | Self::Unsolvable { .. }
             | Self::MetadataDiffers { .. }
             | Self::Layer { .. }
-            | Self::Environment(_)
             | Self::Imports { .. }
+            | Self::Lock(LockError::HashNotAllowed { .. })
             | Self::Verify(VerifyError::Died { .. }) => DATA,
             Self::Open(OpenError::Settings(_)) => USAGE,
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
-            Self::Lock(LockError::HashNotAllowed { .. }) => DATA,
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => TRY_AGAIN,
             Self::Resolve(ResolveError::Facts { source, .. }) => {
                 let index = source.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
                 index.map_or(UNAVAILABLE, IndexError::exit_code)
             }
-            Self::Resolve(_) => DATA,
-            Self::Lock(LockError::Base(_)) | Self::Identity(_) => BUG,
+            Self::Environment(error) if error.is_retryable() => UNAVAILABLE,
+            Self::Environment(_) | Self::Resolve(_) => DATA,
+            Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
-            Self::Verify(VerifyError::Answer(_)) => BUG,
-            Self::Verify(_) => UNAVAILABLE,
-            Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
+            Self::Verify(_) | Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
         }
     }
 }

@@ -94,8 +94,7 @@ impl From<ResolveError> for Failure {
         match &error {
             ResolveError::Conflict(conflict) => Self::new(exit::DATA, conflict.to_string(), None),
             ResolveError::Facts { source, .. } => Self { hint, ..Self::of(facts_code(source), source, None) },
-            ResolveError::Base { .. } => Self::of(exit::DATA, &error, hint),
-            ResolveError::TooLong { .. } => Self::of(exit::DATA, &error, hint),
+            ResolveError::Base { .. } | ResolveError::TooLong { .. } => Self::of(exit::DATA, &error, hint),
         }
     }
 }

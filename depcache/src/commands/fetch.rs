@@ -54,15 +54,14 @@ pub(crate) async fn run(command: Fetch) -> Result<(), Failure> {
         [id] => id.parse::<EnvId>().ok(),
         _ => None,
     };
-    let (env_id, base) = match named {
-        Some(env_id) => (env_id, command.resolve.session_to_fetch()?.base),
-        None => {
-            let session = command.resolve.session()?;
-            let base = session.base.clone();
-            let source = source(&command.what, &command.resolve)?;
-            let built = publish(session, store.clone(), source, Some(volume.clone()), false).await?;
-            (built.env_id, base)
-        }
+    let (env_id, base) = if let Some(env_id) = named {
+        (env_id, command.resolve.session_to_fetch()?.base)
+    } else {
+        let session = command.resolve.session()?;
+        let base = session.base.clone();
+        let source = source(&command.what, &command.resolve)?;
+        let built = publish(session, store.clone(), source, Some(volume.clone()), false).await?;
+        (built.env_id, base)
     };
     let fetched = environment::fetch(&store, env_id, &base, &volume).await?;
     super::say(&format!(

@@ -40,6 +40,9 @@ pub(super) struct Http {
     timeout: Duration,
 }
 
+/// Takes the pieces of a streamed answer.
+pub(super) type Sink<'a> = dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync + 'a;
+
 /// How one try ended when it did not succeed.
 enum Failed {
     /// Another try may help; after this long, if the server said so.
@@ -86,11 +89,7 @@ impl Http {
     }
 
     /// GET through `sink`, which is called with `None` when a try begins and `Some(bytes)` for each piece.
-    pub(super) async fn stream(
-        &self,
-        url: &Url,
-        sink: &(dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync),
-    ) -> Result<(), IndexError> {
+    pub(super) async fn stream(&self, url: &Url, sink: &Sink<'_>) -> Result<(), IndexError> {
         self.retried(|| async {
             let mut response = self.send(url, HeaderMap::new()).await?;
             if response.status() == StatusCode::NOT_FOUND {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use domain::Digest;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
@@ -31,13 +31,13 @@ impl Index {
         let on_disk = file.url.scheme() == "file"
             || file.sha256.is_some_and(|sha| self.inner.cache.wheel(&sha, &file.filename).is_some());
         let bytes = if on_disk {
-            self.from_whole(file).await?
+            self.read_whole(file).await?
         } else if self.inner.settings.offline {
             return Err(IndexError::Offline { url: file.url.to_string() });
         } else {
             match self.beside(file).await? {
                 Some(bytes) => bytes,
-                None => self.from_end(file).await?,
+                None => self.read_end(file).await?,
             }
         };
         if let Some(sha256) = &file.sha256 {
@@ -81,7 +81,7 @@ impl Index {
         Ok(body.starts_with(b"Metadata-Version:").then_some(body))
     }
 
-    async fn from_end(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
+    async fn read_end(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
         let mut range = format!("bytes=-{TAIL_BYTES}");
         let mut known: Option<(u64, u64, Bytes)> = None;
         for _ in 0..RANGES_LIMIT {
@@ -105,7 +105,7 @@ impl Index {
             };
             let (start, bytes) = match known.take() {
                 Some((later, _, tail)) if start + answer.body.len() as u64 == later => {
-                    (start, BytesMut::from_iter(answer.body.iter().chain(&tail).copied()).freeze())
+                    (start, [answer.body, tail].concat().into())
                 }
                 _ => (start, answer.body),
             };
@@ -121,10 +121,10 @@ impl Index {
                 }
             }
         }
-        self.from_whole(file).await
+        self.read_whole(file).await
     }
 
-    async fn from_whole(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
+    async fn read_whole(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
         let path = self.wheel_of(file).await?;
         let filename = file.filename.clone();
         let read = tokio::task::spawn_blocking(move || {

@@ -146,12 +146,11 @@ impl Settings {
                 }
             }
             let main = layers.iter().find_map(|layer| Some((layer.index_url.as_ref()?, layer.origin)));
-            indexes.push(match main {
-                Some((text, origin)) => address(text, origin)?,
-                None => {
-                    let text = default_index::ask(sources.python).map_err(SettingsError::NoIndex)?;
-                    address(&text, "default of pip")?
-                }
+            indexes.push(if let Some((text, origin)) = main {
+                address(text, origin)?
+            } else {
+                let text = default_index::ask(sources.python).map_err(SettingsError::NoIndex)?;
+                address(&text, "default of pip")?
             });
         }
         let mut find_links = Vec::new();

@@ -50,10 +50,6 @@ impl World {
         store.clone_into(&mut self.store);
     }
 
-    pub(crate) fn store_url(&self) -> &str {
-        &self.store
-    }
-
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
