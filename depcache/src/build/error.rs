@@ -189,13 +189,9 @@ impl BuildError {
             | Self::Unsolvable { .. }
             | Self::MetadataDiffers { .. }
             | Self::Layer { .. }
-            | Self::Environment(_)
             | Self::Imports { .. }
-            | Self::Verify(VerifyError::Died { .. })
             | Self::Lock(LockError::HashNotAllowed { .. })
-            | Self::Resolve(
-                ResolveError::Conflict(_) | ResolveError::Base { .. } | ResolveError::TooLong { .. },
-            ) => DATA,
+            | Self::Verify(VerifyError::Died { .. }) => DATA,
             Self::Open(OpenError::Settings(_)) => USAGE,
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
@@ -204,8 +200,10 @@ impl BuildError {
                 let index = source.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
                 index.map_or(UNAVAILABLE, IndexError::exit_code)
             }
-            Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
+            Self::Environment(error) if error.is_retryable() => UNAVAILABLE,
+            Self::Environment(_) | Self::Resolve(_) => DATA,
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
+            Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
             Self::Verify(_) | Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
         }
     }

@@ -4,6 +4,11 @@
 //! last. Whatever fails before the alias leaves only objects that nothing points to and that the next build
 //! reuses.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "one error ends a whole build; a box would only blur its match arms"
+)]
+
 mod check;
 mod error;
 mod health;

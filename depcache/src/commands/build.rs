@@ -1,5 +1,6 @@
 //! `depcache build` and `depcache prewarm`.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -66,6 +67,7 @@ pub(super) fn prepared(volume: &Path) -> Result<PathBuf, Failure> {
 
 /// A lock by its file name (PEP 751), else requirements.
 pub(super) fn source(requirements: &[String], resolve: &ResolveArgs) -> Result<Source, Failure> {
+    // PEP 751 fixes the names, in lower case.
     let is_lock = |path: &str| {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name == "pylock.toml"
@@ -93,7 +95,7 @@ pub(super) async fn publish(
     let holder = format!("{host}:{}", std::process::id());
     let cache = session.cache.clone();
     let context = Context { session, store, volume, holder };
-    let built = build::build(&context, &Inputs { source, propose }).await?;
+    let built = Box::pin(build::build(&context, &Inputs { source, propose })).await?;
     cache.trim(depcache::index::LIMIT_BYTES);
     for warning in &built.warnings {
         super::say(&format!("warning: {warning}"));
@@ -156,7 +158,7 @@ impl From<BuildError> for Failure {
             BuildError::Imports { ref failures, ref proposal } => {
                 let mut text = error.to_string();
                 for failure in failures {
-                    text += &format!("\n  - {}: {}", failure.name, failure.failure);
+                    write!(text, "\n  - {}: {}", failure.name, failure.failure).ok();
                 }
                 Self::new(code, with_proposal(text, proposal.as_deref()), hint)
             }

@@ -1,5 +1,7 @@
 //! `depcache show` and `depcache verify`.
 
+use std::fmt::Write;
+
 use clap::Args;
 use depcache::build::{Health, check_layers, read_attestation, read_manifest};
 use domain::{EnvId, Manifest, exit};
@@ -32,7 +34,10 @@ pub(crate) async fn run(command: Show) -> Result<(), Failure> {
         }
         Format::Text => {
             let mut text = format!("environment {}\n", command.env_id);
-            let mut line = |name: &str, value: String| text += &format!("{name:<10} {value}\n");
+            let mut line = |name: &str, value: String| {
+                // Writing to a string cannot fail.
+                writeln!(text, "{name:<10} {value}").ok();
+            };
             line("base", manifest.base_id.to_string());
             line("lock", manifest.lock_id.to_string());
             line("mode", format!("{:?}", manifest.mode).to_lowercase());

@@ -40,6 +40,9 @@ pub(super) struct Http {
     timeout: Duration,
 }
 
+/// Takes the pieces of a streamed answer.
+pub(super) type Sink<'a> = dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync + 'a;
+
 /// How one try ended when it did not succeed.
 enum Failed {
     /// Another try may help; after this long, if the server said so.

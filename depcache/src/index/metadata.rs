@@ -105,7 +105,7 @@ impl Index {
             };
             let (start, bytes) = match known.take() {
                 Some((later, _, tail)) if start + answer.body.len() as u64 == later => {
-                    (start, answer.body.iter().chain(&tail).copied().collect::<Bytes>())
+                    (start, [answer.body, tail].concat().into())
                 }
                 _ => (start, answer.body),
             };

@@ -171,7 +171,7 @@ fn answer(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         (Fault::Overloaded, _) => ("503 Service Unavailable", "text/plain".into(), Vec::new()),
         (Fault::NoIndex, _) if !is_file => ("200 OK", "image/png".into(), b"x".to_vec()),
         (Fault::FilesGone, _) if is_file => ("404 Not Found", "text/plain".into(), Vec::new()),
-        (Fault::FilesChanged, Some((kind, mut body))) if path.ends_with(".whl") => {
+        (Fault::FilesChanged, Some((kind, mut body))) if is_file && !path.ends_with(".metadata") => {
             body.push(0);
             ("200 OK", kind, body)
         }
@@ -194,7 +194,7 @@ fn answer(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
 /// Bytes of a wheel, and its METADATA.
 pub(crate) fn pack(wheel: &Wheel<'_>) -> (Vec<u8>, String) {
     let Wheel { name, version, requires, code } = wheel;
-    let requires: String = requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
+    let requires: String = requires.iter().flat_map(|line| ["Requires-Dist: ", line, "\n"]).collect();
     let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
     let info = format!("{name}-{version}.dist-info");
     let members = [
@@ -205,8 +205,8 @@ pub(crate) fn pack(wheel: &Wheel<'_>) -> (Vec<u8>, String) {
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned(),
         ),
     ];
-    let mut record: String = members.iter().map(|(path, _)| format!("{path},,\n")).collect();
-    record.push_str(&format!("{info}/RECORD,,\n"));
+    let mut record: String = members.iter().flat_map(|(path, _)| [path.as_str(), ",,\n"]).collect();
+    record.extend([info.as_str(), "/RECORD,,\n"]);
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (path, content) in members.iter().chain([&(format!("{info}/RECORD"), record)]) {
         zip.start_file(path, SimpleFileOptions::default()).unwrap();

@@ -1,7 +1,6 @@
 //! `depcache` as people run it: against a package index and stores on loopback, with real interpreters.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "the names are the test's own")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod bad_input;
 mod bad_store;
