@@ -50,9 +50,6 @@ enum Failed {
     Final(IndexError),
 }
 
-/// Takes the pieces of an answer; `None` when a try begins anew.
-pub(super) type Sink<'a> = dyn Fn(Option<&[u8]>) -> Result<(), IndexError> + Send + Sync + 'a;
-
 impl Http {
     pub(super) fn new(
         logins: Vec<(Url, Login)>,
