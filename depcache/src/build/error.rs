@@ -184,27 +184,28 @@ impl BuildError {
     pub fn exit_code(&self) -> u8 {
         use domain::exit::{BUG, DATA, TRY_AGAIN, UNAVAILABLE, USAGE};
         match self {
-            Self::Requirements(_)
-            | Self::Pylock { .. }
-            | Self::OtherBase { .. }
-            | Self::Unsolvable { .. }
-            | Self::MetadataDiffers { .. }
-            | Self::Layer { .. }
-            | Self::Imports { .. }
-            | Self::Lock(LockError::HashNotAllowed { .. })
-            | Self::Verify(VerifyError::Died { .. }) => DATA,
+            Self::Environment(error) if error.is_retryable() => UNAVAILABLE,
+            Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
+            Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => TRY_AGAIN,
             Self::Open(OpenError::Settings(_)) => USAGE,
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
-            Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => TRY_AGAIN,
             Self::Resolve(ResolveError::Facts { source, .. }) => {
                 let index = source.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
                 index.map_or(UNAVAILABLE, IndexError::exit_code)
             }
-            Self::Environment(error) if error.is_retryable() => UNAVAILABLE,
-            Self::Environment(_) | Self::Resolve(_) => DATA,
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
-            Self::Verify(error) if error.is_retryable() => TRY_AGAIN,
+            Self::Requirements(_)
+            | Self::Pylock { .. }
+            | Self::OtherBase { .. }
+            | Self::Unsolvable { .. }
+            | Self::Resolve(_)
+            | Self::MetadataDiffers { .. }
+            | Self::Layer { .. }
+            | Self::Environment(_)
+            | Self::Imports { .. }
+            | Self::Lock(LockError::HashNotAllowed { .. })
+            | Self::Verify(VerifyError::Died { .. }) => DATA,
             Self::Verify(_) | Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
         }
     }
