@@ -1,7 +1,7 @@
 //! The order of writes that makes a flip atomic, raceable and safe to kill at any point.
 //!
 //! Tree → publication (create-only) → ref.candidate (If-Match) → ref.current (If-Match). Whatever was written
-//! before an end is found and used again by the next run: nothing is ever taken back.
+//! before an end is found and used again by the next run: no publication is ever changed or removed.
 
 use std::ops::ControlFlow;
 
