@@ -7,6 +7,8 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 BIN := $(CARGO_TARGET_DIR)/ci
 PROFILE := --profile ci --locked
+# Always the same selection: programs alone have other features than programs and tests, and would build anew.
+BUILD := cargo build $(PROFILE) --workspace --all-targets
 # Tests that need no server. Always the whole workspace: a selection of crates has other features and builds anew.
 PURE := --lib --test golden --test suite --test laws --test scenarios --test tars --test wheels
 
@@ -16,7 +18,7 @@ help: ## this list
 
 .PHONY: build
 build: ## every program, one build for tests and demo
-	cargo build $(PROFILE) --workspace
+	$(BUILD)
 
 .PHONY: install
 install: ## system packages that tests and demo need; says so before
@@ -34,7 +36,7 @@ demo-down: ## end exactly what the demo started
 house: ## format, lints, dependency direction, generated files
 	cargo fmt --all --check
 	cargo clippy $(PROFILE) --workspace --all-targets -- -D warnings
-	cargo build --quiet $(PROFILE) --workspace
+	$(BUILD) --quiet
 	$(BIN)/xtask tidy
 	$(BIN)/xtask generate --check
 
