@@ -180,7 +180,6 @@ impl BuildError {
     }
 
     /// The exit code of a command that ends with it.
-    #[expect(clippy::match_same_arms, reason = "arms with guards stand between those that answer alike")]
     pub fn exit_code(&self) -> u8 {
         use domain::exit::{BUG, DATA, TRY_AGAIN, UNAVAILABLE, USAGE};
         match self {
