@@ -27,6 +27,19 @@ plugin_tests() {
     (cd plugin && PYTHONPATH=src:. "$python" -m unittest discover -s tests -t .)
 }
 
+# A second real S3 server for the object store's conformance suite, where Go is present.
+versitygw() {
+    local bin="$state/bin"
+    if [ ! -x "$bin/versitygw" ]; then
+        command -v go >/dev/null || { echo "no Go here: the suite runs on the directory and testkit's S3 alone"; return 0; }
+        GOBIN="$bin" timeout 600 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 || {
+            echo "versitygw cannot be had here: the suite runs on the directory and testkit's S3 alone"
+            return 0
+        }
+    fi
+    export UPDRAFT_TEST_VERSITYGW="$bin/versitygw"
+}
+
 step "build" make --no-print-directory build
 step "house rules" make --no-print-directory house
 # First the product's main job: it also installs the Airflow that the tests run on.
@@ -34,6 +47,7 @@ step "main job on real Airflow" "$bin/updraft-local" --state-dir "$state" demo
 base=$(sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/base.json")
 export UPDRAFT_TEST_AIRFLOW="$base"
 step "plugin, on the same Airflow" plugin_tests
+step "versitygw" versitygw
 step "every other test" cargo test --profile ci --locked --workspace --no-fail-fast
 echo "=== all passed"
 printf '%s\n' "${times[@]}"
