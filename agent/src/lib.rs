@@ -35,14 +35,4 @@ pub mod sync;
 pub mod volume;
 pub mod worker;
 
-/// An error and its sources in one line, for people.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
+pub use daemon::chain;

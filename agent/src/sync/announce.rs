@@ -37,7 +37,7 @@ impl Announcer {
             match tokio::time::timeout(CONNECT, connecting).await {
                 Ok(Ok(broker)) => self.broker = Some(broker),
                 Ok(Err(error)) => {
-                    tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll");
+                    tracing::warn!(error = daemon::chain(&error), "no nudges: readers poll");
                 }
                 Err(_) => tracing::warn!("no nudges: Redis does not answer; readers poll"),
             }
@@ -71,7 +71,7 @@ impl Announcer {
             // This subscription heard it too.
             Ok(receivers) => usize::try_from(receivers).unwrap_or(0).saturating_sub(usize::from(heard)),
             Err(error) => {
-                tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll");
+                tracing::warn!(error = daemon::chain(&error), "no nudges: readers poll");
                 return (0, 0);
             }
         };
@@ -103,7 +103,7 @@ impl Announcer {
         let Some(broker) = self.broker().await else { return };
         let sent = broker.publish_nudge(&self.release, &self.nudge(NudgeKind::Current, sequence)).await;
         if let Err(error) = sent {
-            tracing::warn!(error = super::error::chain(&error), "no nudges: readers poll");
+            tracing::warn!(error = daemon::chain(&error), "no nudges: readers poll");
         }
     }
 }

@@ -150,15 +150,3 @@ pub(super) fn disk(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Syn
     let path = path.to_owned();
     move |source| SyncError::Disk { path, source }
 }
-
-/// `message: cause: cause`, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
-}

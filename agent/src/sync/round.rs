@@ -222,7 +222,7 @@ impl Follower {
         if let Some(airflow) = &self.airflow {
             let previous = self.previous(publication).await;
             if let Err(error) = airflow.parse(id, publication, previous.as_ref()).await {
-                let error = super::error::chain(&error);
+                let error = daemon::chain(&error);
                 tracing::warn!(error, "Airflow was not told; it parses in its own time");
             }
         }
@@ -286,7 +286,7 @@ impl Follower {
     /// Saves the status; failing to is told, never fatal.
     pub(super) fn save_status(&self) {
         if let Err(error) = self.status.save(&self.settings.state_dir) {
-            tracing::warn!(error = super::error::chain(&error), "the status is not saved");
+            tracing::warn!(error = daemon::chain(&error), "the status is not saved");
         }
     }
 }

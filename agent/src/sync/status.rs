@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use daemon::chain;
 use domain::{PublicationId, RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use super::SyncError;
-use super::error::{chain, disk};
+use super::error::disk;
 
 /// Version of [`Status`].
 const SCHEMA: u32 = 1;

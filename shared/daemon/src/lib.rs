@@ -27,6 +27,7 @@
 
 pub mod admin;
 mod backoff;
+mod chain;
 pub mod health;
 pub mod logging;
 mod outcome;
@@ -34,6 +35,7 @@ mod signals;
 mod supervisor;
 
 pub use backoff::{Backoff, Retry};
+pub use chain::chain;
 pub use health::Health;
 pub use outcome::{Cause, Failure, Outcome};
 pub use signals::{Signal, Signals};

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::chain::chain;
 use crate::outcome::{Cause, Failure, Outcome};
 use crate::signals::Signals;
 
@@ -255,16 +256,4 @@ impl Supervisor {
         stragglers.sort();
         Outcome { cause, failures: std::mem::take(&mut self.failures), stragglers, forced }
     }
-}
-
-/// An error and its sources in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
