@@ -51,11 +51,15 @@ fn sigterm_waits_for_the_task_and_a_second_one_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let worker = busy_worker(dir.path(), 5);
     let mut agent = Agent::worker(dir.path(), &[], &[&worker]);
-    wait("the worker runs", || dir.path().join("started").exists().then_some(()));
+    // The task has its title only after its shell became it, which may be after the worker said that it is ready.
+    wait("its task runs", || {
+        let title = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        children(agent.child.id()).iter().any(|pid| title(pid).starts_with("airflow worker")).then_some(())
+    });
     let asked = Instant::now();
     agent.signal(Signal::SIGTERM);
-    let status = agent.reaches("draining");
-    assert_eq!(status["active"].as_u64().unwrap_or(1), 1, "{status}");
+    agent.reaches("draining");
+    wait("the task is seen", || (agent.ask("GET", "/v1/worker", "").1["active"] == 1).then_some(()));
     agent.signal(Signal::SIGTERM);
     assert!(agent.ended().success());
     assert!(dir.path().join("terminated").exists());
