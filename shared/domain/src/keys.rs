@@ -67,3 +67,11 @@ pub fn reference(repository: &RepositoryName, name: &str) -> String {
 
 /// The ref that readers follow unless configured.
 pub const DEFAULT_REF: &str = "main";
+
+/// Prefix of all usage files.
+pub const USAGE: &str = "usage/v1/";
+
+/// A file of usage rows. `day` is `YYYY-MM-DD` and `hour` 0 to 23, both UTC and of the first row's window.
+pub fn usage(day: &str, hour: u8, writer: &str, first_seq: u64) -> String {
+    format!("{USAGE}dt={day}/hour={hour:02}/{writer}-{first_seq}.parquet")
+}

@@ -1,10 +1,14 @@
 //! Usage records: one row per attempt and minute.
+//!
+//! For one worker and one minute, `task + callback + orphan + overhead + idle + unattributed = worker`: the rows of
+//! kind `worker` are the minuend, written from an own measurement and not as the sum of the others, so that the
+//! identity can fail.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Version of [`UsageRecord`].
-pub const SCHEMA: u32 = 1;
+/// Version of [`UsageRecord`]. 2: kind `worker`, columns `slots` and `log_bytes`.
+pub const SCHEMA: u32 = 2;
 
 /// What the resources were used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,12 +20,15 @@ pub enum UsageKind {
     Callback,
     /// The worker's and the agent's own processes.
     Overhead,
-    /// Slots without a task.
+    /// What of the worker's allotment nobody used.
     Idle,
     /// Processes of a finished attempt that are still alive.
     Orphan,
     /// Measured, but not assignable.
     Unattributed,
+    /// The whole worker: the greater of its allotment (CPUs and memory over the window) and what its process tree
+    /// was measured to use.
+    Worker,
 }
 
 /// How the figures were obtained.
@@ -34,7 +41,9 @@ pub enum UsageQuality {
     Sampled,
 }
 
-/// One row. Counters are deltas over the window; a row is idempotent by `(writer, seq)`.
+/// One row. Counters are deltas over the window, which for a task begins and ends with its attempt; a row is
+/// idempotent by `(writer, seq)`. A row that is sent live while its window is open is sent again with the same `seq`
+/// and a later `window_end`; files in the store hold closed windows only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the column names are the documentation; contracts fix them")]
 pub struct UsageRecord {
@@ -75,6 +84,10 @@ pub struct UsageRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_mem_byte_s: Option<u64>,
     pub processes_peak: u32,
+    /// Slots held over the window: of a task 1, of a worker all it has, else 0.
+    pub slots: u32,
+    /// Growth of the attempt's log.
+    pub log_bytes: u64,
     pub kind: UsageKind,
     pub quality: UsageQuality,
 }

@@ -3,7 +3,8 @@
 use crate::graph::Member;
 
 /// Crates that decide: pure, `now` is an argument.
-pub(super) const DECIDING: [&str; 3] = ["agent-core", "autoscaler-plan", "depcache-resolve"];
+pub(super) const DECIDING: [&str; 5] =
+    ["agent-core", "agent-usage", "autoscaler-plan", "costs-engine", "depcache-resolve"];
 
 /// What no deciding crate may have anywhere in its tree: runtimes, sockets, stores, randomness.
 const IMPURE: [&str; 10] =

@@ -1,0 +1,1 @@
+//! `updraft-costs`: reads usage from the store, keeps rollups in SQLite, reports, serves the dashboard and the API.

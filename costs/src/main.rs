@@ -1,0 +1,3 @@
+//! `updraft-costs`.
+
+fn main() {}

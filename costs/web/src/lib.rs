@@ -1,0 +1,1 @@
+//! The dashboard's pages: from figures to HTML. No network, no database.
