@@ -72,8 +72,8 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
 
 /// Forgets what belongs to the last repository; layers, environments and caches stay.
 fn fresh(state: &State) -> Result<(), Failure> {
-    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "s3/airflow-logs"];
-    for path in gone.map(|name| state.path(name)) {
+    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current"];
+    for path in gone.map(|name| state.path(name)).into_iter().chain([services::log_folder(state)]) {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(Failure::file("remove", &path))?;
         }

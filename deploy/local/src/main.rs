@@ -35,6 +35,9 @@ struct Arguments {
     /// An Airflow to use as the base, in place of the one that depcache installs.
     #[arg(long, global = true, value_name = "VENV", env = "UPDRAFT_LOCAL_BASE")]
     base: Option<PathBuf>,
+    /// A versitygw to use as the S3 server, in place of the one for tests.
+    #[arg(long, global = true, value_name = "BINARY", env = "UPDRAFT_LOCAL_VERSITYGW")]
+    versitygw: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -72,7 +75,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
-    let state = State::open(&arguments.state_dir, arguments.base.as_deref())?;
+    let state = State::open(&arguments.state_dir, arguments.base.as_deref())?
+        .with_versitygw(arguments.versitygw.as_deref())?;
     match arguments.command {
         Command::Up => {
             bring_up::guarded(&state, progress, || bring_up::up(&state, progress)).await?;

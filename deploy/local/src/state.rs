@@ -42,6 +42,7 @@ struct Settings {
 pub(crate) struct State {
     dir: PathBuf,
     base: Option<PathBuf>,
+    versitygw: Option<PathBuf>,
     settings: Settings,
 }
 
@@ -72,7 +73,19 @@ impl State {
             }
         };
         let base = base.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
-        Ok(Self { dir, base, settings })
+        Ok(Self { dir, base, versitygw: None, settings })
+    }
+
+    /// The same with this versitygw as its S3 server.
+    pub(crate) fn with_versitygw(mut self, binary: Option<&Path>) -> Result<Self, Failure> {
+        self.versitygw =
+            binary.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
+        Ok(self)
+    }
+
+    /// The S3 server to use in place of the testkit's.
+    pub(crate) fn versitygw(&self) -> Option<&Path> {
+        self.versitygw.as_deref()
     }
 
     /// The folder.
