@@ -71,10 +71,10 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
             ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
             ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_STATE_DIR", state.path("sync").display().to_string()),
-            ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    env.extend(airflow::sync_variables(state).into_iter().map(|(name, value)| (name.to_owned(), value)));
     env
 }
 
