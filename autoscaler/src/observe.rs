@@ -1,11 +1,13 @@
 //! From what Redis, heartbeats and agents say to the facts that planning takes.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use autoscaler_plan::{Demand, ServiceTime};
 use broker::{Broker, Heartbeats, WorkerEventKind, WorkerTable};
 use daemon::CancellationToken;
+use domain::worker_node::worker_of;
 use tokio::sync::Notify;
 
 use crate::clock::unix_ms;
@@ -49,14 +51,13 @@ impl Heard {
     /// Hands what the `nodes` said to the measurement of task times.
     pub(crate) fn measure<'a>(&self, nodes: impl Iterator<Item = &'a str>, service: &mut ServiceTime) {
         let workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = Vec::new();
-        for node in nodes {
-            if let Some(seen) = workers.get(node) {
-                service.take(node, seen.active, seen.processed, seen.at_ms);
-            }
-            known.push(node);
+        let known: BTreeSet<&str> = nodes.collect();
+        // A worker that rolls to another environment has processes with node names of their own.
+        let ours = |node: &str| known.contains(node) || known.contains(worker_of(node).as_str());
+        for (node, seen) in workers.iter().filter(|(node, _)| ours(node)) {
+            service.take(node, seen.active, seen.processed, seen.at_ms);
         }
-        service.keep(|name| known.contains(&name));
+        service.keep(ours);
     }
 }
 

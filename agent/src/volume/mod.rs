@@ -9,6 +9,7 @@
 //! ```
 //! Several processes may share a volume: everything appears under its name complete, and what exists is done.
 
+mod code;
 mod current;
 mod follow;
 mod prepare;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use domain::{PublicationId, RepositoryName};
 
+pub use code::{CodeError, CodeLink};
 pub use current::{CurrentError, advance};
 pub use follow::{Followed, Follower};
 pub use prepare::{EnvironmentReady, PrepareError, Preparer, Ready};

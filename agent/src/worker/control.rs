@@ -3,25 +3,23 @@ use std::sync::Arc;
 
 use agent_core::{ControlFacts, Event, Sample};
 use broker::Pidbox;
-use broker::pidbox::TaskRow;
 
+use super::running::running_tasks;
 use crate::link::BrokerLink;
-use crate::process::{Process, below_agent};
-
-/// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
-const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
+use crate::process::Family;
 
 /// Looks at the worker and changes what it consumes.
 #[derive(Debug, Clone)]
 pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
+    family: Family,
 }
 
 impl Control {
-    /// Control of the worker `node`; without a broker only the process tree is looked at.
-    pub fn new(link: Option<Arc<BrokerLink>>, node: String) -> Self {
-        Self { link, node }
+    /// Control of the worker `node`; without a broker only its processes are looked at.
+    pub fn new(link: Option<Arc<BrokerLink>>, node: String, family: Family) -> Self {
+        Self { link, node, family }
     }
 
     /// The worker can be asked.
@@ -39,14 +37,14 @@ impl Control {
             }
         };
         // After the worker's answer: a task that was just taken is in one of the two.
-        let running = running_tasks(&below_agent());
+        let running = running_tasks(&self.family.processes());
         Sample { control, running }
     }
 
     async fn ask(&self) -> Result<Option<ControlFacts>, broker::Error> {
         let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
         let (active, reserved) = tokio::join!(pidbox.active(), pidbox.reserved());
-        let active = active?.only()?.into_iter().map(task_id).collect();
+        let active = active?.only()?.into_iter().map(|row| row.work_id()).collect();
         let reserved = u32::try_from(reserved?.only()?.len()).unwrap_or(u32::MAX);
         Ok(Some(ControlFacts { active, reserved }))
     }
@@ -98,16 +96,4 @@ impl Control {
         let Some(link) = &self.link else { return Ok(None) };
         Ok(Some(Pidbox::node(&link.broker().await?, self.node.clone())))
     }
-}
-
-fn task_id(row: TaskRow) -> String {
-    row.workload.and_then(|workload| workload.ti).map_or(row.celery_id, |ti| ti.id)
-}
-
-fn running_tasks(processes: &[Process]) -> Vec<String> {
-    processes
-        .iter()
-        .filter_map(|process| RUNNER_TITLES.iter().find_map(|title| process.title.strip_prefix(title)))
-        .map(|rest| rest.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
 }

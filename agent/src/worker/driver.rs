@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use agent_core::{Command, Ending, Event, Policy, State, apply};
 use agent_logs::{Shipper, WatchError};
@@ -14,17 +14,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::command_log::CommandLogs;
 use super::control::Control;
 use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
+use super::running::running_tasks;
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
-use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through, pids_below_agent};
+use crate::process::{Adopted, Family, Line, OUTPUT_LINES, Program, end_all, pass_through};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// The last lines of an ended worker are waited for this long; an orphan may hold the pipe open for ever.
 const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Between two looks at tasks that have outlived their worker.
+const ORPHANS_EVERY: Duration = Duration::from_millis(500);
 
 /// Somebody asks for a drain and waits for the status after it.
 #[derive(Debug)]
@@ -48,6 +53,10 @@ pub struct Worker {
     pub record: RecordFile,
     /// Who reaps orphans.
     pub adopted: Adopted,
+    /// Which processes are its own.
+    pub family: Family,
+    /// Finds the logs of its tasks on Airflow 2.
+    pub command_logs: CommandLogs,
     /// Its bounds.
     pub policy: Policy,
     /// What others see.
@@ -121,11 +130,11 @@ impl Worker {
         driver.handle(Event::Begun { record }).await?;
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stopping = false;
+        let mut stopped: Option<Instant> = None;
         while !driver.finished {
             let event = tokio::select! {
-                () = stop.cancelled(), if !stopping => {
-                    stopping = true;
+                () = stop.cancelled(), if stopped.is_none() => {
+                    stopped = Some(Instant::now());
                     Event::Stop
                 }
                 Some(request) = requests.recv() => {
@@ -145,9 +154,12 @@ impl Worker {
                 },
                 _ = ticks.tick() => Event::Tick,
             };
+            if event == Event::Tick {
+                driver.find_logs();
+            }
             driver.handle(event).await?;
         }
-        driver.finish().await
+        driver.finish(stopped.unwrap_or_else(Instant::now)).await
     }
 }
 
@@ -210,8 +222,9 @@ impl Driver {
                     );
                 }
                 tracing::warn!(pid = self.pid, lost = lost.len(), "ending the worker's process tree");
+                let family = self.worker.family.clone();
                 self.answers.spawn(async move {
-                    end_all(pids_below_agent, KILL_GRACE).await;
+                    end_all(|| family.pids(), KILL_GRACE).await;
                     None
                 });
             }
@@ -233,6 +246,7 @@ impl Driver {
                 self.generation += 1;
                 self.pid = started.pid;
                 self.worker.adopted.own(started.pid);
+                self.worker.family.rooted(started.pid);
                 if let Some(output) = started.child.stdout.take() {
                     self.pumps.spawn(pass_through(output, Some(self.line_sender.clone())));
                 }
@@ -257,17 +271,29 @@ impl Driver {
     fn seen(&mut self, line: &Line) -> Option<Event> {
         match read_line(&line.0)? {
             Seen::Ready => return Some(Event::Announced),
-            Seen::Begun(task) => {
-                self.ship(&task, Shipper::watch);
-                self.names.begun(*task);
-            }
+            Seen::Begun(task) => self.begun(*task),
+            Seen::Commanded(begun) => self.worker.command_logs.begun(*begun, SystemTime::now()),
             Seen::Ended(id) => {
+                if let Some(task) = self.worker.command_logs.ended(&id) {
+                    self.begun(task);
+                }
                 if let Some(task) = self.names.ended(&id) {
                     self.ship(&task, Shipper::finish);
                 }
             }
         }
         None
+    }
+
+    fn begun(&mut self, task: Task) {
+        self.ship(&task, Shipper::watch);
+        self.names.begun(task);
+    }
+
+    fn find_logs(&mut self) {
+        for task in self.worker.command_logs.look() {
+            self.begun(task);
+        }
     }
 
     fn ship(&self, task: &Task, wish: fn(&Shipper, String) -> Result<(), WatchError>) {
@@ -299,6 +325,9 @@ impl Driver {
         while let Ok(line) = self.lines.try_recv() {
             self.seen(&line);
         }
+        for task in self.worker.command_logs.drain() {
+            self.begun(task);
+        }
         for task in self.names.drain() {
             self.ship(&task, Shipper::finish);
         }
@@ -309,11 +338,14 @@ impl Driver {
         self.state.status(&self.worker.node)
     }
 
-    async fn finish(mut self) -> Result<(), WorkerError> {
-        let left = pids_below_agent().len();
+    async fn finish(mut self, stopped: Instant) -> Result<(), WorkerError> {
+        let family = self.worker.family.clone();
+        let deadline = stopped + Duration::from_millis(self.worker.policy.drain_timeout_ms);
+        wait_for_orphans(&family, deadline).await;
+        let left = family.pids().len();
         if left > 0 {
             tracing::info!(left, "ending processes that tasks left behind");
-            end_all(pids_below_agent, KILL_GRACE).await;
+            end_all(|| family.pids(), KILL_GRACE).await;
         }
         self.answers.shutdown().await;
         let status = self.status();
@@ -322,6 +354,22 @@ impl Driver {
         }
         self.worker.record.forget();
         Ok(())
+    }
+}
+
+/// Tasks of Airflow 2 survive a worker that died: they run to their end, or to the drain deadline.
+async fn wait_for_orphans(family: &Family, deadline: Instant) {
+    let mut told = false;
+    loop {
+        let running = running_tasks(&family.processes());
+        if running.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        if !told {
+            tracing::warn!(tasks = ?running, "the worker has died, its tasks run on and are waited for");
+            told = true;
+        }
+        tokio::time::sleep(ORPHANS_EVERY).await;
     }
 }
 

@@ -1,3 +1,4 @@
+use super::command_lines::{self, Commanded};
 use super::tasks::Task;
 
 /// What a line of the worker's log says.
@@ -7,7 +8,9 @@ pub enum Seen {
     Ready,
     /// A task begins.
     Begun(Box<Task>),
-    /// The workload of this task instance id has ended.
+    /// A task of Airflow 2 begins; its log is to be looked for.
+    Commanded(Box<Commanded>),
+    /// The workload of this task instance id (Airflow 2: of this Celery id) has ended.
     Ended(String),
 }
 
@@ -21,6 +24,12 @@ pub fn read_line(line: &str) -> Option<Seen> {
         let start = after.find(|c: char| c.is_ascii_hexdigit())?;
         let id: String = after[start..].chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
         return (!id.is_empty()).then_some(Seen::Ended(id));
+    }
+    if line.contains("Executing command in Celery") {
+        return command_lines::begun(line).map(|begun| Seen::Commanded(Box::new(begun)));
+    }
+    if let Some(celery_id) = command_lines::ended(line) {
+        return Some(Seen::Ended(celery_id));
     }
     let mut words = line.split_whitespace();
     let ready =

@@ -1,13 +1,18 @@
 //! The supervised Celery worker: commands of `agent_core` become processes, signals and remote control calls,
 //! and what comes of them becomes events.
 
+mod command_lines;
+mod command_log;
 mod control;
 mod driver;
 mod lines;
 mod name;
 mod record;
+mod running;
 mod tasks;
 
+pub use command_lines::Commanded;
+pub use command_log::CommandLogs;
 pub use control::Control;
 pub use driver::{Request, Worker, WorkerError};
 pub use lines::{Seen, read_line};

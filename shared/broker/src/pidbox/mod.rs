@@ -141,6 +141,23 @@ impl Pidbox {
         self.call("stats", json!({}), reply::stats).await
     }
 
+    /// Adds `processes` slots to the workers' pools. They appear within some seconds.
+    ///
+    /// # Errors
+    /// As [`Pidbox::ping`].
+    pub async fn pool_grow(&self, processes: u32) -> Result<Replies<()>, Error> {
+        self.call("pool_grow", json!({"n": processes}), |_| Some(())).await
+    }
+
+    /// Takes one idle slot from the workers' pools; a worker of which all slots are busy answers with an error.
+    /// One at a time, since a worker that has fewer idle ones takes those and reports an error all the same.
+    ///
+    /// # Errors
+    /// As [`Pidbox::ping`].
+    pub async fn pool_shrink_by_one(&self) -> Result<Replies<()>, Error> {
+        self.call("pool_shrink", json!({"n": 1}), |_| Some(())).await
+    }
+
     async fn call<T>(
         &self,
         method: &'static str,

@@ -1,0 +1,98 @@
+use std::path::Path;
+
+use domain::worker_node::generation_node;
+
+use crate::worker::node_name;
+
+/// Flags of `airflow celery worker` that give its slots.
+const SLOTS: [&str; 2] = ["-c", "--concurrency"];
+/// Flags that let Celery change its slots by itself.
+const AUTOSCALE: [&str; 2] = ["-a", "--autoscale"];
+/// Flags that leave out the worker's log server.
+const NO_LOG_SERVER: [&str; 2] = ["-s", "--skip-serve-logs"];
+
+/// The value of the last of these flags.
+pub(super) fn value<'a>(command: &'a [String], flags: &[&str]) -> Option<&'a str> {
+    let mut found = None;
+    for (index, word) in command.iter().enumerate() {
+        if flags.contains(&word.as_str()) {
+            found = command.get(index + 1).map(String::as_str);
+        } else if let Some(value) = flags.iter().find_map(|flag| word.strip_prefix(flag)?.strip_prefix('=')) {
+            found = Some(value);
+        }
+    }
+    found
+}
+
+/// The slots that a command asks for.
+pub(super) fn slots(command: &[String]) -> Option<u32> {
+    value(command, &SLOTS)?.parse().ok().filter(|slots| *slots > 0)
+}
+
+/// Celery would change its slots by itself.
+pub(super) fn autoscales(command: &[String]) -> bool {
+    value(command, &AUTOSCALE).is_some()
+}
+
+/// The command of a generation of the worker `node`: its own node name, without slots (they are added at each
+/// start). `scripts` is the base's folder of programs; a program there is looked up on the generation's `PATH`.
+pub(super) fn of_generation(command: &[String], node: &str, generation: u32, scripts: &Path) -> Vec<String> {
+    let mut command = without(command, &SLOTS);
+    if let Some(program) = command.first_mut() {
+        let path = Path::new(program.as_str());
+        if path.is_absolute()
+            && path.parent() == Some(scripts)
+            && let Some(name) = path.file_name().and_then(|name| name.to_str())
+        {
+            *program = name.to_owned();
+        }
+    }
+    // The first generation's log server may still hold the port.
+    if generation > 1 && !command.iter().any(|word| NO_LOG_SERVER.contains(&word.as_str())) {
+        command.push(NO_LOG_SERVER[1].to_owned());
+    }
+    node_name(&command, Some(&generation_node(node, generation)), "").command
+}
+
+fn without(command: &[String], flags: &[&str]) -> Vec<String> {
+    let mut left = Vec::new();
+    let mut words = command.iter();
+    while let Some(word) = words.next() {
+        if flags.contains(&word.as_str()) {
+            words.next();
+        } else if !flags.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')))
+        {
+            left.push(word.clone());
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn generations_have_names_and_no_slots_of_their_own() {
+        let command = words("/base/bin/airflow celery worker -q a -c 8 -H w1@%h");
+        let of = |generation| of_generation(&command, "w1@pod", generation, Path::new("/base/bin")).join(" ");
+        assert_eq!(of(1), "airflow celery worker -q a -H w1@pod");
+        assert_eq!(of(3), "airflow celery worker -q a --skip-serve-logs -H w1.g3@pod");
+        let other = of_generation(&words("/opt/x -s"), "celery@pod", 2, Path::new("/base/bin"));
+        assert_eq!(other.join(" "), "/opt/x -s -H celery.g2@pod");
+    }
+
+    #[test]
+    fn slots_are_read_from_the_command() {
+        for (command, expected) in
+            [("w -c 8", Some(8)), ("w --concurrency=3", Some(3)), ("w -c 0", None), ("w", None)]
+        {
+            assert_eq!(slots(&words(command)), expected, "{command}");
+        }
+        assert!(autoscales(&words("w -a 8,2")) && !autoscales(&words("w -c 8")));
+    }
+}
