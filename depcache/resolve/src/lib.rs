@@ -53,7 +53,7 @@ pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
 pub use input::{BasePolicy, Input, Prerelease};
-pub use propose::{propose, propose_cap};
+pub use propose::{propose, propose_cap, propose_other};
 pub use requirements::{Expanded, RequirementsError, expand};
 pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;
