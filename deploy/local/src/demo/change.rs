@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use domain::PublicationId;
 use serde_json::json;
 
 use super::seconds;
 use super::verdict::Verdict;
-use super::watch::{Watch, field};
+use super::watch::{Published, Watch, field};
 use crate::failure::Failure;
 use crate::process::until;
 use crate::progress::Progress;
@@ -16,22 +15,22 @@ use crate::repository::{self, MODEL, REQUIREMENTS};
 /// A commit with the same requirements: fetched, checked, flipped.
 const CODE: Duration = Duration::from_mins(3);
 /// A build of one other package. The claim itself is harder: the two-minute task must still run when it is parsed.
-const ENVIRONMENT: Duration = Duration::from_mins(10);
+pub(super) const ENVIRONMENT: Duration = Duration::from_mins(10);
 /// Until the pinned run's first task runs.
-const STARTED: Duration = Duration::from_mins(2);
+pub(super) const STARTED: Duration = Duration::from_mins(2);
 /// Two minutes of work, and the task after it.
-const LONG_RUN: Duration = Duration::from_mins(7);
+pub(super) const LONG_RUN: Duration = Duration::from_mins(7);
 const PINNED: &str = "demo-pinned";
 /// Another pandas than the newest that goes with the other requirements.
-const OTHER_PANDAS: &str = "2.2.3";
+pub(super) const OTHER_PANDAS: &str = "2.2.3";
 
 /// Pushes a change of a DAG file; answers its publication.
 pub(super) async fn code(
     watch: &Watch<'_>,
     progress: &Progress,
     verdict: &mut Verdict,
-    before: &PublicationId,
-) -> Result<PublicationId, Failure> {
+    before: &Published,
+) -> Result<Published, Failure> {
     let step = progress.step("code push");
     let source = repository::read(watch.state, MODEL)?.replace("the first commit", "the second commit");
     repository::write(watch.state, MODEL, &source)?;
@@ -46,16 +45,16 @@ pub(super) async fn code(
         format!("`{}`, new runs after {}", field(&result, "greeting"), seconds(seen)),
         field(&result, "greeting").contains("second commit"),
     );
-    step.done(&publication.to_string());
+    step.done(&publication.id.to_string());
     Ok(publication)
 }
 
-/// Pins another pandas while the two-minute task runs.
+/// Airflow 3: pins another pandas while the two-minute task runs; its run keeps the old one. For 2.11 see `roll`.
 pub(super) async fn environment(
     watch: &Watch<'_>,
     progress: &Progress,
     verdict: &mut Verdict,
-    before: &PublicationId,
+    before: &Published,
 ) -> Result<(), Failure> {
     let step = progress.step("another pandas while a task runs");
     watch.trigger("two_minutes", PINNED, json!({})).await?;
@@ -100,12 +99,12 @@ pub(super) async fn environment(
         format!("worker {} and {}", field(&old, "worker"), field(&new, "worker")),
         field(&old, "worker") == field(&new, "worker") && field(&new, "worker") != "(missing)",
     );
-    step.done(&publication.to_string());
+    step.done(&publication.id.to_string());
     Ok(())
 }
 
 /// The same file with another pandas.
-fn repin(requirements: &str) -> String {
+pub(super) fn repin(requirements: &str) -> String {
     let pin = |line: &str| {
         let name: String =
             line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();

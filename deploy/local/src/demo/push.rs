@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use domain::PublicationId;
-
 use super::seconds;
 use super::sync_view;
 use super::verdict::Verdict;
-use super::watch::Watch;
+use super::watch::{Published, Watch};
 use crate::airflow::REPOSITORY;
 use crate::failure::Failure;
 use crate::process::until;
@@ -52,6 +50,11 @@ pub(super) async fn refused(
         ),
         !refusal.words.is_empty() && !proposal.is_empty(),
     );
+    verdict.add(
+        "the proposal caps NumPy, on which scikit-learn 1.3.0 breaks",
+        proposal.lines().collect::<Vec<_>>().join(", "),
+        refusal.words.contains("scikit-learn") && proposal.lines().any(|line| line == "numpy<2"),
+    );
     let (health, errors) = (watch.airflow.health().await?, watch.airflow.import_errors().await?);
     let current = watch.current().await?;
     verdict.add(
@@ -72,7 +75,7 @@ pub(super) async fn accepted(
     progress: &Progress,
     verdict: &mut Verdict,
     proposal: &str,
-) -> Result<PublicationId, Failure> {
+) -> Result<Published, Failure> {
     let step = progress.step("second push: the proposal");
     repository::write(watch.state, REQUIREMENTS, proposal)?;
     repository::push(watch.state, "Take the proposed requirements").await?;
@@ -81,7 +84,7 @@ pub(super) async fn accepted(
     let published = started.elapsed();
     step.note("Airflow parses");
     watch.parsed(&publication).await?;
-    step.done(&publication.to_string());
+    step.done(&publication.id.to_string());
     verdict.add(
         "the proposal works: built, proved, published, parsed",
         format!("published after {}, parsed after {}", seconds(published), seconds(started.elapsed())),

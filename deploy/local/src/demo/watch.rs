@@ -6,11 +6,12 @@ use std::time::Duration;
 use airflow_api::{Client, DagRun};
 use broker::{Broker, Pidbox};
 use domain::{Publication, PublicationId, Ref, RepositoryName};
+use jiff::Timestamp;
 use objectstore::Store;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::airflow::{self, REPOSITORY};
+use crate::airflow::{self, Line, REPOSITORY};
 use crate::failure::Failure;
 use crate::process::until;
 use crate::services;
@@ -22,6 +23,17 @@ pub(crate) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
 const PARSE: Duration = Duration::from_mins(2);
+
+/// Agents hear of a flip at once, or find it at their next poll.
+const FOLLOWED: Duration = Duration::from_secs(1);
+
+/// A publication that became current.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub id: PublicationId,
+    /// When it was seen to be current.
+    pub seen: Timestamp,
+}
 
 /// Everything that the demo looks at.
 #[derive(Debug)]
@@ -68,12 +80,14 @@ impl<'a> Watch<'a> {
     /// Waits until another publication than `before` is current.
     pub(crate) async fn published(
         &self,
-        before: Option<&PublicationId>,
+        before: Option<&Published>,
         deadline: Duration,
-    ) -> Result<PublicationId, Failure> {
+    ) -> Result<Published, Failure> {
         until("a new publication becomes current", deadline, || async {
             match self.current().await {
-                Ok(Some(id)) if before != Some(&id) => Ok(id),
+                Ok(Some(id)) if before.is_none_or(|before| before.id != id) => {
+                    Ok(Published { id, seen: Timestamp::now() })
+                }
                 Ok(seen) => Err(seen.map_or_else(|| "none".to_owned(), |id| id.to_string())),
                 Err(failure) => Err(failure.to_string()),
             }
@@ -81,15 +95,22 @@ impl<'a> Watch<'a> {
         .await
     }
 
-    /// Waits until new runs of every DAG get this publication.
-    pub(crate) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
-        let wanted = publication.to_string();
+    /// Waits until new runs of every DAG get this publication. Airflow 2 knows no versions: there every file must have been
+    /// parsed after the dag-processor's agent had time to follow.
+    pub(crate) async fn parsed(&self, publication: &Published) -> Result<(), Failure> {
+        let (wanted, since) = (publication.id.to_string(), publication.seen + FOLLOWED);
         let what = format!("Airflow parses every DAG of {wanted}");
         until(&what, PARSE, || async {
             for dag_id in DAGS {
                 let dag = self.airflow.dag(dag_id).await.map_err(|error| error.to_string())?;
-                if dag.bundle_version.as_ref() != Some(&wanted) || dag.has_import_errors {
-                    return Err(format!("{dag_id} at {}", dag.bundle_version.unwrap_or_default()));
+                let time = dag.last_parsed_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+                let is_parsed = match self.state.airflow() {
+                    Line::Three => dag.bundle_version.as_ref() == Some(&wanted),
+                    Line::Two => time.is_some_and(|time| time > since),
+                };
+                if !is_parsed || dag.has_import_errors {
+                    let seen = dag.bundle_version.or(dag.last_parsed_time).unwrap_or_default();
+                    return Err(format!("{dag_id} at {seen}"));
                 }
             }
             Ok(())
