@@ -89,3 +89,26 @@ pub(crate) enum ObserveError {
     #[error("the queues were not read within {} s", FACTS_TIMEOUT.as_secs())]
     Slow,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broker::WorkerEvent;
+
+    #[test]
+    fn a_later_process_of_a_worker_counts_to_it() {
+        let heard = Heard::default();
+        let mut service = ServiceTime::default();
+        for second in 0..=50 {
+            for node in ["w1@pod", "w1.g2@pod", "other@pod"] {
+                let processed = second;
+                let kind = WorkerEventKind::Heartbeat;
+                let event = WorkerEvent { node: node.to_owned(), kind, active: 1, processed };
+                heard.0.workers.lock().unwrap().take(&event, second * 1_000);
+            }
+            heard.measure(["w1@pod"].into_iter(), &mut service);
+        }
+        let completed = serde_json::to_value(&service).unwrap()["completed"].as_u64().unwrap();
+        assert_eq!(completed, 98, "49 of each of its two processes, none of the other worker");
+    }
+}

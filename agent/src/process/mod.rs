@@ -1,6 +1,7 @@
 //! Child processes: started in a process group of their own, followed by descent, reaped also when orphaned.
 
 mod family;
+mod members;
 mod output;
 mod program;
 mod reaper;

@@ -1,40 +1,53 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_core::rolling::RollEvent;
 use broker::Pidbox;
 
 use crate::link::BrokerLink;
 
-/// Takes up to `by` idle slots from a worker; answers how many it has certainly given up.
+/// Between two looks whether processes that were told to end have ended.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Looks at most: an idle pool process ends within a second.
+const LOOKS: u32 = 16;
+
+/// Takes up to `by` idle slots from a worker; answers how many processes have ended.
 pub(super) async fn shrink(
     link: Option<Arc<BrokerLink>>,
     node: String,
     generation: u32,
     by: u32,
 ) -> RollEvent {
-    // A worker without any slot would keep what it has taken for ever.
-    let spare = match processes(link.as_deref(), &node).await {
-        Ok(processes) => processes.saturating_sub(1).min(by),
+    let given = match try_shrink(link.as_deref(), &node, by).await {
+        Ok(given) => given,
         Err(error) => {
-            tracing::debug!(worker = node, %error, "its slots are not known");
+            tracing::debug!(worker = node, by, %error, "no slots were taken");
             0
         }
     };
-    let mut given = 0;
-    while given < spare {
-        // An error of the worker: the slots that are left are busy. No answer: it may have given one up; that
-        // one is not counted.
-        if let Err(error) = shrink_by_one(link.as_deref(), &node).await {
-            tracing::debug!(worker = node, given, by, %error, "not all slots were given up");
-            break;
-        }
-        given += 1;
-    }
     RollEvent::Shrunk { generation, by: given }
 }
 
-async fn shrink_by_one(link: Option<&BrokerLink>, node: &str) -> Result<(), broker::Error> {
-    pidbox(link, node).await?.pool_shrink_by_one().await?.only()
+async fn try_shrink(link: Option<&BrokerLink>, node: &str, by: u32) -> Result<u32, broker::Error> {
+    let before = processes(link, node).await?;
+    // A worker without any slot would keep what it has taken for ever.
+    let by = by.min(before.saturating_sub(1));
+    if by == 0 {
+        return Ok(0);
+    }
+    if let Err(error) = pidbox(link, node).await?.pool_shrink(by).await?.only() {
+        // It gives what is idle also when that is less, and may have heard what it did not answer.
+        tracing::debug!(worker = node, by, %error, "not all slots may be idle");
+    }
+    let mut given = 0;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(PAUSE).await;
+        given = before.saturating_sub(processes(link, node).await?);
+        if given >= by {
+            break;
+        }
+    }
+    Ok(given.min(by))
 }
 
 /// Adds slots to a worker. Whether it heard that is seen when they are counted.

@@ -68,7 +68,8 @@ impl Supervised {
             record: worker.record,
             volume: deliver.volume.clone(),
             repository: repository.clone(),
-            dags_subdir: airflow_2.then(|| settings.dags_subdir.clone()),
+            // Airflow 3 reads its code through bundles.
+            dags_subdir: (!is_airflow_3(&deliver.base.record)).then(|| settings.dags_subdir.clone()),
             scripts: scripts.map(PathBuf::from).unwrap_or_default(),
             followed,
             base_log_folder: settings.base_log_folder.clone(),
@@ -88,6 +89,10 @@ impl Supervised {
             Self::Rolling(worker) => worker.supervise(requests, stop).await,
         }
     }
+}
+
+fn is_airflow_3(base: &BaseRecord) -> bool {
+    base.base.distribution("apache-airflow").is_some_and(|airflow| airflow.version.starts_with("3."))
 }
 
 /// The base's Airflow reads its code from `dags_folder` and cannot switch a task to another environment.

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use domain::TaskCommand;
 
 use super::command_lines::Commanded;
-use super::running::supervised;
 use super::tasks::Task;
+use super::titles::supervised;
 use crate::process::{Family, Process};
 
 /// Tasks that are looked for at most: more than any worker has slots.

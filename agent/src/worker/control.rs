@@ -4,7 +4,7 @@ use std::sync::Arc;
 use agent_core::{ControlFacts, Event, Sample};
 use broker::Pidbox;
 
-use super::running::running_tasks;
+use super::titles::running_tasks;
 use crate::link::BrokerLink;
 use crate::process::Family;
 

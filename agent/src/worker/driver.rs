@@ -18,8 +18,8 @@ use super::command_log::CommandLogs;
 use super::control::Control;
 use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
-use super::running::running_tasks;
 use super::tasks::{Task, Tasks};
+use super::titles::running_tasks;
 use crate::clock::Clock;
 use crate::process::{Adopted, Family, Line, OUTPUT_LINES, Program, end_all, pass_through};
 

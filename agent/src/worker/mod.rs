@@ -8,8 +8,8 @@ mod driver;
 mod lines;
 mod name;
 mod record;
-mod running;
 mod tasks;
+mod titles;
 
 pub use command_lines::Commanded;
 pub use command_log::CommandLogs;

@@ -164,6 +164,9 @@ pub struct RollPolicy {
     pub slots: u32,
     /// A new generation that is not ready after so long is given up, when there is one to go back to.
     pub ready_timeout_ms: u64,
+    /// From the moment a generation is told to take nothing until idle slots are taken from it: what it has taken
+    /// meanwhile must have been seen, for Celery may end a process that it has just given a task.
+    pub shrink_delay_ms: u64,
     /// Between two attempts to take slots from a generation that gave fewer than asked.
     pub resize_retry_ms: u64,
     /// Between two counts of a serving generation's slots.
@@ -182,6 +185,7 @@ impl Default for RollPolicy {
             slots: 16,
             // Ten times what a worker of Airflow 2 takes without compiled bytecode on a loaded machine.
             ready_timeout_ms: 180_000,
+            shrink_delay_ms: 2_000,
             resize_retry_ms: 1_000,
             count_every_ms: 15_000,
             count_gap_ms: 10_000,

@@ -73,13 +73,15 @@ impl Generation {
     }
 
     /// Takes it from the tasks, for now.
-    pub(super) fn hold(&mut self, commands: &mut Vec<RollCommand>) {
+    pub(super) fn hold(&mut self, shrink_at_ms: u64, commands: &mut Vec<RollCommand>) {
         let proved = match self.role {
             Role::Starting { .. } => false,
             Role::Serving => true,
             Role::Held { .. } | Role::Leaving => return,
         };
         self.role = Role::Held { proved };
+        self.resize_at_ms = self.resize_at_ms.max(shrink_at_ms);
+        self.clings = false;
         self.request(false, commands);
     }
 
@@ -87,14 +89,16 @@ impl Generation {
     pub(super) fn take_back(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
         if let Role::Held { proved } = self.role {
             self.role = if proved { Role::Serving } else { Role::Starting { since_ms: now_ms } };
-            self.clings = false;
             self.request(true, commands);
         }
     }
 
     /// Ends it, when its tasks have ended.
-    pub(super) fn stop(&mut self, commands: &mut Vec<RollCommand>) {
+    pub(super) fn stop(&mut self, shrink_at_ms: u64, commands: &mut Vec<RollCommand>) {
         if self.role != Role::Leaving {
+            if self.role == Role::Serving {
+                self.resize_at_ms = self.resize_at_ms.max(shrink_at_ms);
+            }
             self.role = Role::Leaving;
             commands.push(RollCommand::Stop { generation: self.number });
         }
@@ -106,8 +110,20 @@ impl Generation {
         commands.push(RollCommand::Drain { generation: self.number, request });
     }
 
-    /// Takes slots that no task needs.
-    pub(super) fn shrink(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
+    /// Slots that it has not been asked for yet will be free soon.
+    pub(super) fn gives_soon(&self) -> bool {
+        self.resizing || (self.slots > self.needed() && !self.clings)
+    }
+
+    /// Takes slots that no task needs, and looks again at one that gave fewer than asked.
+    pub(super) fn give(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
+        self.shrink(now_ms, commands);
+        if self.clings {
+            self.count(now_ms, commands);
+        }
+    }
+
+    fn shrink(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
         let by = self.slots.saturating_sub(self.needed());
         // One that starts cannot be asked.
         let starts = self.seen.state == WorkerState::Starting;
@@ -137,6 +153,7 @@ impl Generation {
         }
     }
 
+    /// Sees whether it has as many slots as is believed.
     pub(super) fn count(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
         if !self.counting && !self.resizing && now_ms >= self.count_at_ms {
             self.counting = true;
@@ -153,6 +170,7 @@ impl Generation {
             Some((odd, since_ms)) if odd == slots => {
                 if now_ms.saturating_sub(since_ms) >= gap_ms {
                     self.slots = slots.max(1);
+                    self.clings &= self.slots > self.needed();
                     self.odd_count = None;
                 }
             }

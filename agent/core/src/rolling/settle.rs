@@ -10,8 +10,9 @@ impl Roll {
         if self.finished {
             return;
         }
+        let shrink_at_ms = now_ms.saturating_add(self.policy.shrink_delay_ms);
         if self.stopping || self.failed.is_some() {
-            self.generations.iter_mut().for_each(|generation| generation.stop(commands));
+            self.generations.iter_mut().for_each(|generation| generation.stop(shrink_at_ms, commands));
             if self.generations.is_empty() {
                 self.finished = true;
                 commands.push(RollCommand::Finish);
@@ -19,7 +20,7 @@ impl Roll {
             return;
         }
         if self.drain_requested {
-            self.generations.iter_mut().for_each(|generation| generation.hold(commands));
+            self.generations.iter_mut().for_each(|generation| generation.hold(shrink_at_ms, commands));
             if self.is_drained() {
                 self.persist(true, commands);
             }
@@ -68,13 +69,14 @@ impl Roll {
             _ => false,
         });
         let Some(index) = late else { return };
+        let shrink_at_ms = now_ms.saturating_add(self.policy.shrink_delay_ms);
         let generation = &mut self.generations[index];
         let reason = if generation.seen.died {
             "its worker process died before it was ready".to_owned()
         } else {
             format!("its worker was not ready after {} s", self.policy.ready_timeout_ms / 1000)
         };
-        generation.stop(commands);
+        generation.stop(shrink_at_ms, commands);
         let place = generation.place.clone();
         self.refuse(&place, reason, commands);
     }
@@ -98,6 +100,7 @@ impl Roll {
             commands.push(RollCommand::ReportServing { generation, place, took_ms });
         }
         let serving = front.role == Role::Serving;
+        let shrink_at_ms = now_ms.saturating_add(self.policy.shrink_delay_ms);
         if serving {
             self.proved = Some(front.place.clone());
         }
@@ -107,10 +110,12 @@ impl Roll {
             }
             match generation.role {
                 // There is something to go back to until the front serves.
-                Role::Serving | Role::Held { proved: true } if !serving => generation.hold(commands),
-                _ => generation.stop(commands),
+                Role::Serving | Role::Held { proved: true } if !serving => {
+                    generation.hold(shrink_at_ms, commands)
+                }
+                _ => generation.stop(shrink_at_ms, commands),
             }
-            generation.shrink(now_ms, commands);
+            generation.give(now_ms, commands);
         }
         let free = self.free();
         let front = &mut self.generations[index];
@@ -122,6 +127,7 @@ impl Roll {
 
     /// Nothing runs in the target's environment yet: takes idle slots from the others, then starts.
     fn make_room(&mut self, target: Place, now_ms: u64, commands: &mut Vec<RollCommand>) {
+        let shrink_at_ms = now_ms.saturating_add(self.policy.shrink_delay_ms);
         // One to go back to is enough: the newest that was ready.
         let keep = self
             .generations
@@ -129,13 +135,16 @@ impl Roll {
             .rposition(|generation| matches!(generation.role, Role::Serving | Role::Held { proved: true }));
         for (index, generation) in self.generations.iter_mut().enumerate() {
             if Some(index) == keep {
-                generation.hold(commands);
+                generation.hold(shrink_at_ms, commands);
             } else {
-                generation.stop(commands);
+                generation.stop(shrink_at_ms, commands);
             }
-            generation.shrink(now_ms, commands);
+            generation.give(now_ms, commands);
         }
-        if now_ms < self.start_at_ms || self.generations.iter().any(|generation| generation.resizing) {
+        let soon = |generation: &Generation| {
+            matches!(generation.role, Role::Held { .. }) && generation.gives_soon() || generation.resizing
+        };
+        if now_ms < self.start_at_ms || self.generations.iter().any(soon) {
             return;
         }
         let slots = self.free();
@@ -149,7 +158,7 @@ impl Roll {
         // Its last slot ends only with its process, and so do slots that it does not give.
         for generation in &mut self.generations {
             if generation.busy() == 0 && (generation.slots == 1 || generation.clings) {
-                generation.stop(commands);
+                generation.stop(shrink_at_ms, commands);
             }
         }
     }

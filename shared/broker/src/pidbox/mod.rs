@@ -149,13 +149,14 @@ impl Pidbox {
         self.call("pool_grow", json!({"n": processes}), |_| Some(())).await
     }
 
-    /// Takes one idle slot from the workers' pools; a worker of which all slots are busy answers with an error.
-    /// One at a time, since a worker that has fewer idle ones takes those and reports an error all the same.
+    /// Takes `processes` idle slots from the workers' pools. A worker that has fewer idle ones gives those and
+    /// answers with an error all the same. In one call: a second one at once would name the same processes
+    /// again, which Celery counts but which end only once.
     ///
     /// # Errors
     /// As [`Pidbox::ping`].
-    pub async fn pool_shrink_by_one(&self) -> Result<Replies<()>, Error> {
-        self.call("pool_shrink", json!({"n": 1}), |_| Some(())).await
+    pub async fn pool_shrink(&self, processes: u32) -> Result<Replies<()>, Error> {
+        self.call("pool_shrink", json!({"n": processes}), |_| Some(())).await
     }
 
     async fn call<T>(
