@@ -21,6 +21,9 @@ pub(crate) struct Ports {
     pub airflow: u16,
     /// Airflow's log servers; Updraft's workers do not need one.
     pub triggerer_logs: u16,
+    /// Costs: dashboard and API.
+    #[serde(default)]
+    pub costs: u16,
 }
 
 /// Secrets of this bring-up alone.
@@ -29,6 +32,9 @@ pub(crate) struct Secrets {
     pub s3: String,
     pub jwt: String,
     pub api: String,
+    /// What agents send usage with.
+    #[serde(default)]
+    pub costs: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,7 +72,9 @@ impl State {
         let settings = match recorded {
             Some(settings) if running => settings,
             other => {
-                let secrets = other.map_or_else(secrets, |settings| Ok(settings.secrets))?;
+                // Those of an older version lack what came later.
+                let complete = other.filter(|settings| !settings.secrets.costs.is_empty());
+                let secrets = complete.map_or_else(secrets, |settings| Ok(settings.secrets))?;
                 let settings = Settings { ports: free_ports()?, secrets };
                 write_json(&path, &settings)?;
                 settings
@@ -128,6 +136,11 @@ impl State {
         format!("http://127.0.0.1:{}", self.ports().airflow)
     }
 
+    /// The address of the costs dashboard and API.
+    pub(crate) fn costs_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports().costs)
+    }
+
     /// Redis' address.
     pub(crate) fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.ports().redis)
@@ -136,7 +149,7 @@ impl State {
 
 fn free_ports() -> Result<Ports, Failure> {
     // All are held until the last is known, so that they differ.
-    let held = (0..5)
+    let held = (0..6)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::file("find free ports for", "127.0.0.1"))?;
@@ -151,6 +164,7 @@ fn free_ports() -> Result<Ports, Failure> {
         s3: ports[2],
         airflow: ports[3],
         triggerer_logs: ports[4],
+        costs: ports[5],
     })
 }
 
@@ -162,5 +176,5 @@ fn secrets() -> Result<Secrets, Failure> {
             .map_err(Failure::file("read", "/dev/urandom"))?;
         Ok(domain::Digest::of(&bytes).to_string())
     };
-    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()? })
+    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()?, costs: secret()? })
 }
