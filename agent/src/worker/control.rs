@@ -5,8 +5,9 @@ use agent_core::{ControlFacts, Event, Sample};
 use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
+use super::tasks::Task;
 use crate::link::BrokerLink;
-use crate::process::{Process, below_agent};
+use crate::process::{Family, Process};
 
 /// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
 const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
@@ -16,12 +17,13 @@ const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "]
 pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
+    family: Family,
 }
 
 impl Control {
     /// Control of the worker `node`; without a broker only the process tree is looked at.
-    pub fn new(link: Option<Arc<BrokerLink>>, node: String) -> Self {
-        Self { link, node }
+    pub fn new(link: Option<Arc<BrokerLink>>, node: String, family: Family) -> Self {
+        Self { link, node, family }
     }
 
     /// The worker can be asked.
@@ -39,8 +41,24 @@ impl Control {
             }
         };
         // After the worker's answer: a task that was just taken is in one of the two.
-        let running = running_tasks(&below_agent());
+        let running = running_tasks(&self.family.processes());
         Sample { control, running }
+    }
+
+    /// The tasks that the worker says it runs, by name and log; `None`: it was not asked or does not answer.
+    pub async fn tasks(&self) -> Option<Vec<Task>> {
+        let answer = async {
+            let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
+            pidbox.active().await?.only().map(Some)
+        };
+        match answer.await {
+            Ok(rows) => rows.map(|rows| rows.iter().filter_map(Task::of).collect()),
+            Err(error) => {
+                let error: broker::Error = error;
+                tracing::debug!(worker = self.node, %error, "the worker was not asked for its tasks");
+                None
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Option<ControlFacts>, broker::Error> {

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use broker::pidbox::TaskRow;
+
 /// Tasks that are remembered by name at most: more than any worker has slots, so that lost end lines do
 /// not grow memory.
 const REMEMBERED: usize = 4_096;
@@ -14,6 +16,20 @@ pub struct Task {
     pub name: String,
     /// Path of its log below the log folder.
     pub log_path: String,
+}
+
+impl Task {
+    /// A task that a worker says it runs. `None`: not one whose log is known (Airflow 2, unknown workloads).
+    pub fn of(row: &TaskRow) -> Option<Self> {
+        let workload = row.workload.as_ref()?;
+        let log_path = workload.log_path.clone()?;
+        let Some(ti) = &workload.ti else {
+            return Some(Self { id: row.celery_id.clone(), name: format!("callback {log_path}"), log_path });
+        };
+        let map = if ti.map_index >= 0 { format!(" map {}", ti.map_index) } else { String::new() };
+        let name = format!("{}.{} run {}{map} try {}", ti.dag_id, ti.task_id, ti.run_id, ti.try_number);
+        Some(Self { id: ti.id.clone(), name, log_path })
+    }
 }
 
 impl fmt::Display for Task {
@@ -44,6 +60,11 @@ impl Tasks {
     /// The worker ended, and with it every task.
     pub fn drain(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.0).into_values().collect()
+    }
+
+    /// Whether a task is known.
+    pub fn knows(&self, id: &str) -> bool {
+        self.0.contains_key(id)
     }
 
     /// How people call a task; its id when only that is known.

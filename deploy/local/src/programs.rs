@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::airflow::{self, REPOSITORY};
 use crate::failure::Failure;
@@ -92,6 +92,11 @@ fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
     env
 }
 
+/// Where sync keeps its state.
+pub(crate) fn sync_state(state: &State) -> PathBuf {
+    state.path("sync")
+}
+
 /// What sync gets on top: where the repository is, and Airflow's address for "parse this now".
 pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, String> {
     let mut env = environment(state, base);
@@ -101,11 +106,12 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
             ("UPDRAFT_GIT_REF", repository::BRANCH.to_owned()),
             ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
             ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
-            ("UPDRAFT_STATE_DIR", state.path("sync").display().to_string()),
+            ("UPDRAFT_STATE_DIR", sync_state(state).display().to_string()),
             ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    env.extend(state.overrides().sync.clone());
     env
 }
 

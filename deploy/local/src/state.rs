@@ -1,5 +1,6 @@
 //! The state folder: every path, port and secret of one bring-up.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ pub(crate) struct Ports {
     /// Costs: dashboard and API.
     #[serde(default)]
     pub costs: u16,
+    /// A package index of our own, where one is needed.
+    #[serde(default)]
+    pub index: u16,
 }
 
 /// Secrets of this bring-up alone.
@@ -43,6 +47,15 @@ struct Settings {
     secrets: Secrets,
 }
 
+/// Settings on top of the usual ones.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// Of Airflow: `SECTION__KEY`.
+    pub airflow: BTreeMap<String, String>,
+    /// Variables of sync.
+    pub sync: BTreeMap<String, String>,
+}
+
 /// One bring-up.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -50,6 +63,7 @@ pub(crate) struct State {
     base: Option<PathBuf>,
     versitygw: Option<PathBuf>,
     settings: Settings,
+    overrides: Overrides,
 }
 
 impl State {
@@ -81,7 +95,7 @@ impl State {
             }
         };
         let base = base.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
-        Ok(Self { dir, base, versitygw: None, settings })
+        Ok(Self { dir, base, versitygw: None, settings, overrides: Overrides::default() })
     }
 
     /// The same with this versitygw as its S3 server.
@@ -114,6 +128,17 @@ impl State {
     /// An Airflow that was given as the base.
     pub(crate) fn given_base(&self) -> Option<&Path> {
         self.base.as_deref()
+    }
+
+    /// With other settings than the usual ones.
+    pub(crate) fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Settings on top of the usual ones.
+    pub(crate) fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// Ports.
@@ -149,7 +174,7 @@ impl State {
 
 fn free_ports() -> Result<Ports, Failure> {
     // All are held until the last is known, so that they differ.
-    let held = (0..6)
+    let held = (0..7)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::file("find free ports for", "127.0.0.1"))?;
@@ -165,6 +190,7 @@ fn free_ports() -> Result<Ports, Failure> {
         airflow: ports[3],
         triggerer_logs: ports[4],
         costs: ports[5],
+        index: ports[6],
     })
 }
 
