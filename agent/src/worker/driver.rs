@@ -20,6 +20,7 @@ use super::record::{RecordError, RecordFile};
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
 use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through, pids_below_agent};
+use crate::usage::{Event as UsageEvent, Usage};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -57,6 +58,8 @@ pub struct Worker {
     pub ready: Component,
     /// Who ships the logs of its tasks; absent: Airflow does.
     pub logs: Option<Arc<Shipper>>,
+    /// Who measures what its tasks use.
+    pub usage: Option<Arc<Usage>>,
 }
 
 /// Why supervision ended badly.
@@ -240,6 +243,7 @@ impl Driver {
                     self.pumps.spawn(pass_through(output, Some(self.line_sender.clone())));
                 }
                 self.child = Some(started.child);
+                self.measure(UsageEvent::WorkerStarted { pid: self.pid });
                 tracing::info!(pid = self.pid, worker = self.worker.node, "worker process started");
                 Event::Spawned
             }
@@ -259,15 +263,24 @@ impl Driver {
             Seen::Ready => return Some(Event::Announced),
             Seen::Begun(task) => {
                 self.ship(&task, Shipper::watch);
+                self.measure(UsageEvent::begun(task.identity.clone(), self.pid));
                 self.names.begun(*task);
             }
-            Seen::Ended(id) => {
+            Seen::Ended { id, state } => {
+                let state = state.unwrap_or_else(|| agent_usage::UNKNOWN.to_owned());
+                self.measure(UsageEvent::Ended { id: id.clone(), state });
                 if let Some(task) = self.names.ended(&id) {
                     self.ship(&task, Shipper::finish);
                 }
             }
         }
         None
+    }
+
+    fn measure(&self, event: UsageEvent) {
+        if let Some(usage) = &self.worker.usage {
+            usage.tell(event);
+        }
     }
 
     fn ship(&self, task: &Task, wish: fn(&Shipper, String) -> Result<(), WatchError>) {
@@ -302,6 +315,7 @@ impl Driver {
         for task in self.names.drain() {
             self.ship(&task, Shipper::finish);
         }
+        self.measure(UsageEvent::WorkerEnded { pid: self.pid });
         Event::Exited(ending)
     }
 

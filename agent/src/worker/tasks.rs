@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use agent_usage::Identity;
+
 /// Tasks that are remembered by name at most: more than any worker has slots, so that lost end lines do
 /// not grow memory.
 const REMEMBERED: usize = 4_096;
@@ -14,6 +16,8 @@ pub struct Task {
     pub name: String,
     /// Path of its log below the log folder.
     pub log_path: String,
+    /// Whom its usage is written down for.
+    pub identity: Identity,
 }
 
 impl fmt::Display for Task {

@@ -172,9 +172,11 @@ impl Meter {
         if now.mono_ms.saturating_sub(ended.at.mono_ms) < LEAVING_MS {
             return Vec::new();
         }
-        let its = self.ledger.known.iter().filter(|(_, known)| {
-            known.owner == Owner::Attempt(number) && !known.ended
-        });
+        let its = self
+            .ledger
+            .known
+            .iter()
+            .filter(|(_, known)| known.owner == Owner::Attempt(number) && !known.ended);
         its.map(|(id, known)| Orphan {
             pid: id.pid,
             title: known.title.chars().take(TITLE_CHARS).collect(),

@@ -53,8 +53,7 @@ impl Identity {
 
     /// The environment of a process names this attempt.
     pub(crate) fn is_named_by(&self, context: &TaskContext) -> bool {
-        let tries =
-            self.try_number == 0 || context.try_number.is_none_or(|number| number == self.try_number);
+        let tries = self.try_number == 0 || context.try_number.is_none_or(|number| number == self.try_number);
         tries
             && !self.dag_id.is_empty()
             && (&self.dag_id, &self.task_id, &self.run_id)

@@ -142,8 +142,7 @@ impl Meter {
     fn row_of(&mut self, number: u64, settled: bool, now: Now) -> Option<&mut Row> {
         let start = self.window.timeline.stamp(now).saturating_sub(self.window.length_ms(now));
         let attempt = self.attempts.get_mut(number)?;
-        let leaving =
-            |ended: &Ended| settled || now.mono_ms.saturating_sub(ended.at.mono_ms) < LEAVING_MS;
+        let leaving = |ended: &Ended| settled || now.mono_ms.saturating_sub(ended.at.mono_ms) < LEAVING_MS;
         let own = match &attempt.ended {
             None => true,
             Some(ended) => leaving(ended) && attempt.row.is_some(),

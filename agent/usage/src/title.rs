@@ -83,7 +83,9 @@ mod tests {
         assert_eq!(Title::read(supervisor), task(Some(0)));
         assert_eq!(Title::read("airflow task runner: lab_mix mapped m1 10"), task(None));
         assert_eq!(Title::read("[celeryd: w1@vm:ForkPoolWorker-4]"), Some(Title::Pool));
-        for other in ["[celeryd: w1@vm:MainProcess] -active- (celery worker)", "sleep 45", "airflow worker -- "] {
+        for other in
+            ["[celeryd: w1@vm:MainProcess] -active- (celery worker)", "sleep 45", "airflow worker -- "]
+        {
             assert_eq!(Title::read(other), None, "{other}");
         }
     }

@@ -105,13 +105,15 @@ impl Ledger {
     /// How much the whole has grown since the last table: all counters of all processes, those of the gone that
     /// their reapers do not show yet, without what waits for its attempt.
     pub(super) fn grown(&mut self) -> Counters {
-        let sum = self.known.values().fold(self.forfeited, |sum, known| {
-            sum + known.own + known.reaped + known.pending
-        });
-        let limbo = self.known.values().filter_map(|known| known.slot.as_ref()).fold(
-            Counters::default(),
-            |sum, slot| sum + slot.limbo(),
-        );
+        let sum = self
+            .known
+            .values()
+            .fold(self.forfeited, |sum, known| sum + known.own + known.reaped + known.pending);
+        let limbo = self
+            .known
+            .values()
+            .filter_map(|known| known.slot.as_ref())
+            .fold(Counters::default(), |sum, slot| sum + slot.limbo());
         let whole = sum.above(limbo);
         let grown = whole.above(self.whole);
         self.whole = self.whole.most(whole);
