@@ -10,13 +10,15 @@ use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
 use super::usage;
-use crate::process::Program;
+use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
 use crate::socket;
-use crate::worker::{Control, NodeName, RecordFile, Request, Worker, node_name};
+use crate::worker::{Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
 
 /// Drain requests that wait: they are answered within a moment.
 const REQUESTS: usize = 16;
+/// By this variable the autoscaler finds an agent whose pid it did not write down.
+const FLEET_MARKER: &str = "UPDRAFT_AUTOSCALER_WORKER";
 /// After the worker's own deadlines, for everything else to end.
 const LAST_STAGES: Duration = Duration::from_mins(2);
 
@@ -41,10 +43,15 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         // The agent ships the logs; the worker must not upload them a second time.
         variables.insert("AIRFLOW__LOGGING__REMOTE_LOGGING".to_owned(), Some("False".into()));
     }
+    let running = running_file(&settings, socket.as_deref(), deliver.volume.root(), &node);
+    variables.insert(MARK.to_owned(), Some(running.path().as_os_str().to_owned()));
+    // What finds this agent again must not find its worker.
+    variables.insert(FLEET_MARKER.to_owned(), None);
     let logs = shipper(&settings, deliver.volume.root(), &node).await?;
     let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
     let usage = measured.usage.clone();
-    let control = Control::new(deliver.link.clone(), node.clone(), Some(usage.clone()));
+    let family = Family::default();
+    let control = Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone()));
     let policy = Policy {
         drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
         has_control: control.has_control(),
@@ -57,6 +64,8 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         node: node.clone(),
         control,
         record: record_file(&settings, socket.as_deref(), deliver.volume.root(), &node),
+        running,
+        family,
         adopted: deliver.adopted.clone(),
         policy,
         status,
@@ -143,15 +152,31 @@ async fn shipper(
 }
 
 fn record_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RecordFile {
+    let outlives_stop = settings.state_dir.is_some();
+    RecordFile::new(state_file(settings, socket, volume, node, "drain.json"), outlives_stop)
+}
+
+fn running_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RunningFile {
+    RunningFile::at(state_file(settings, socket, volume, node, "worker.json"))
+}
+
+/// A file of this worker: in its state folder, else beside its socket, else on the volume.
+fn state_file(
+    settings: &WorkerSettings,
+    socket: Option<&Path>,
+    volume: &Path,
+    node: &str,
+    kind: &str,
+) -> PathBuf {
     let beside = |path: &Path| {
         let mut name = path.as_os_str().to_owned();
-        name.push(".drain.json");
+        name.push(format!(".{kind}"));
         PathBuf::from(name)
     };
     match (&settings.state_dir, socket) {
-        (Some(folder), _) => RecordFile::new(folder.join("drain.json"), true),
-        (None, Some(socket)) => RecordFile::new(beside(socket), false),
-        (None, None) => RecordFile::new(beside(&volume.join("workers").join(node)), false),
+        (Some(folder), _) => folder.join(kind),
+        (None, Some(socket)) => beside(socket),
+        (None, None) => beside(&volume.join("workers").join(node)),
     }
 }
 

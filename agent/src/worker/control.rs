@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use agent_core::{ControlFacts, Event as CoreEvent, Sample};
-use agent_usage::Identity;
 use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
+use super::tasks::Task;
 use crate::link::BrokerLink;
-use crate::process::{Process, below_agent};
+use crate::process::{Family, Process};
 use crate::usage::{Event, Usage};
 
 /// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
@@ -18,14 +18,20 @@ const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "]
 pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
+    family: Family,
     usage: Option<Arc<Usage>>,
 }
 
 impl Control {
     /// Control of the worker `node`; without a broker only the process tree is looked at. `usage` is told what
     /// the worker runs.
-    pub fn new(link: Option<Arc<BrokerLink>>, node: String, usage: Option<Arc<Usage>>) -> Self {
-        Self { link, node, usage }
+    pub fn new(
+        link: Option<Arc<BrokerLink>>,
+        node: String,
+        family: Family,
+        usage: Option<Arc<Usage>>,
+    ) -> Self {
+        Self { link, node, family, usage }
     }
 
     /// The worker can be asked.
@@ -43,8 +49,24 @@ impl Control {
             }
         };
         // After the worker's answer: a task that was just taken is in one of the two.
-        let running = running_tasks(&below_agent());
+        let running = running_tasks(&self.family.processes());
         Sample { control, running }
+    }
+
+    /// The tasks that the worker says it runs, by name and log; `None`: it was not asked or does not answer.
+    pub async fn tasks(&self) -> Option<Vec<Task>> {
+        let answer = async {
+            let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
+            pidbox.active().await?.only().map(Some)
+        };
+        match answer.await {
+            Ok(rows) => rows.map(|rows| rows.iter().filter_map(Task::of).collect()),
+            Err(error) => {
+                let error: broker::Error = error;
+                tracing::debug!(worker = self.node, %error, "the worker was not asked for its tasks");
+                None
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Option<ControlFacts>, broker::Error> {
@@ -116,22 +138,9 @@ fn task_id(row: TaskRow) -> String {
 
 /// The attempt that a row of `active` names, with the pool child that runs it.
 fn attempt(row: &TaskRow) -> Option<Event> {
-    let workload = row.workload.as_ref()?;
-    let ti = workload.ti.as_ref()?;
-    let identity = Identity {
-        id: ti.id.clone(),
-        ti_id: ti.id.clone(),
-        callback: false,
-        dag_id: ti.dag_id.clone(),
-        task_id: ti.task_id.clone(),
-        run_id: ti.run_id.clone(),
-        map_index: ti.map_index,
-        try_number: ti.try_number,
-        queue: ti.queue.clone().or_else(|| row.queue.clone()).unwrap_or_default(),
-        env_id: None,
-        log_path: workload.log_path.clone(),
-    };
-    Some(Event::Active { identity: Box::new(identity), pool_child: row.worker_pid })
+    // A callback's row does not say its id: its log line does.
+    let identity = Task::of(row)?.identity;
+    (!identity.callback).then(|| Event::Active { identity: Box::new(identity), pool_child: row.worker_pid })
 }
 
 fn running_tasks(processes: &[Process]) -> Vec<String> {

@@ -6,7 +6,7 @@ use domain::UsageRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::attempts::{Attempts, Ended};
-use crate::ledger::{Ledger, Owner};
+use crate::ledger::Ledger;
 use crate::meter::{LOST, Meter};
 use crate::rows::{Allotment, Writer};
 use crate::table::{ProcessId, Table};
@@ -78,7 +78,7 @@ impl Meter {
         let alive: BTreeSet<ProcessId> =
             table.processes.iter().filter(|process| !process.ended).map(|process| process.id).collect();
         let same_boot = saved.boot_id == boot_id;
-        let living = if same_boot { ledger.living(&alive) } else { BTreeSet::new() };
+        let living = if same_boot { ledger.living(&attempts, &alive) } else { BTreeSet::new() };
         let mut lost = BTreeSet::new();
         for (number, attempt) in &mut attempts.by_number {
             if !attempt.is_over() && !living.contains(number) {
@@ -99,7 +99,9 @@ impl Meter {
             ledger.resume(saved.uptime_ms, &alive);
             meter.ledger = ledger;
             meter.attempts = attempts;
-            for number in living {
+            let running = meter.attempts.by_number.iter().filter(|(_, attempt)| !attempt.is_over());
+            let running: Vec<u64> = running.map(|(number, _)| *number).collect();
+            for number in running {
                 meter.open_row(number, now);
             }
         }
@@ -108,18 +110,21 @@ impl Meter {
 }
 
 impl Ledger {
-    /// Attempts whose pool child, with its worker above and their processes below, is alive.
-    fn living(&self, alive: &BTreeSet<ProcessId>) -> BTreeSet<u64> {
-        let works: BTreeSet<u64> = self
+    /// Attempts whose worker is alive, with the pool child that ran them where that was known. Those that ended
+    /// meanwhile are among them: the worker's log says how.
+    fn living(&self, attempts: &Attempts, alive: &BTreeSet<ProcessId>) -> BTreeSet<u64> {
+        let slots: BTreeMap<u64, bool> = self
             .known
             .iter()
-            .filter(|(id, known)| alive.contains(id) && known.parent.is_some_and(|id| alive.contains(&id)))
-            .filter_map(|(_, known)| known.slot.as_ref()?.attempt)
+            .filter_map(|(id, known)| {
+                let works = alive.contains(id) && known.parent.is_some_and(|id| alive.contains(&id));
+                Some((known.slot.as_ref()?.attempt?, works))
+            })
             .collect();
-        let has_processes = |number: &u64| {
-            let mut its = self.known.iter().filter(|(_, known)| known.owner == Owner::Attempt(*number));
-            its.any(|(id, _)| alive.contains(id))
+        let lives = |number: &u64, root: Option<u32>| {
+            slots.get(number).copied().unwrap_or_else(|| alive.iter().any(|id| Some(id.pid) == root))
         };
-        works.into_iter().filter(has_processes).collect()
+        let all = attempts.by_number.iter();
+        all.filter(|(number, attempt)| lives(number, attempt.root)).map(|(number, _)| *number).collect()
     }
 }

@@ -7,7 +7,6 @@ use super::seconds;
 use super::verdict::Verdict;
 use super::watch::{DAGS, Watch};
 use crate::failure::Failure;
-use crate::process::until;
 use crate::progress::Progress;
 
 /// The rest of the first two-minute run.
@@ -23,14 +22,7 @@ pub(super) async fn to_zero(
     let step = progress.step("drain to zero");
     watch.finished("two_minutes", LONG_RUN, LAST_RUN).await?;
     let started = Instant::now();
-    until("no worker is left", TO_ZERO, || async {
-        match watch.workers().await {
-            Ok(0) => Ok(()),
-            Ok(workers) => Err(format!("{workers} workers")),
-            Err(failure) => Err(failure.to_string()),
-        }
-    })
-    .await?;
+    watch.no_workers(TO_ZERO).await?;
     verdict.add(
         "workers are drained to zero",
         format!("{} after the last task", seconds(started.elapsed())),

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::ledger::write_json;
 use crate::progress::Progress;
 use crate::state::State;
+pub(crate) use sync_view::refusal;
 use verdict::Verdict;
 pub(crate) use watch::Watch;
 

@@ -102,6 +102,18 @@ impl<'a> Watch<'a> {
         Ok(Pidbox::everybody(&self.broker).ping().await?.receivers)
     }
 
+    /// Waits until no Celery worker is left.
+    pub(crate) async fn no_workers(&self, deadline: Duration) -> Result<(), Failure> {
+        until("no worker is left", deadline, || async {
+            match self.workers().await {
+                Ok(0) => Ok(()),
+                Ok(workers) => Err(format!("{workers} workers")),
+                Err(failure) => Err(failure.to_string()),
+            }
+        })
+        .await
+    }
+
     /// Objects below a prefix of Airflow's log folder.
     pub(crate) async fn log_parts(&self, prefix: &str) -> Result<usize, Failure> {
         Ok(services::log_store(self.state)?.list(prefix).await?.len())
