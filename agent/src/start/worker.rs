@@ -9,6 +9,7 @@ use objectstore::Store;
 use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
+use super::usage;
 use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
 use crate::socket;
@@ -23,8 +24,8 @@ const LAST_STAGES: Duration = Duration::from_mins(2);
 
 /// `updraft-agent worker`: supervises until it is told to stop and the worker has ended.
 pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
-    let NodeName { node, command } =
-        node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
+    let host = host_name();
+    let NodeName { node, command } = node_name(&settings.command, settings.worker_name.as_deref(), &host);
     let mut deliver = Deliver::prepare(&settings.delivery, &settings.repository, &command).await?;
     let socket = match &settings.socket {
         Some(path) => {
@@ -47,8 +48,10 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     // What finds this agent again must not find its worker.
     variables.insert(FLEET_MARKER.to_owned(), None);
     let logs = shipper(&settings, deliver.volume.root(), &node).await?;
+    let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
+    let usage = measured.usage.clone();
     let family = Family::default();
-    let control = Control::new(deliver.link.clone(), node.clone(), family.clone());
+    let control = Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone()));
     let policy = Policy {
         drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
         has_control: control.has_control(),
@@ -68,6 +71,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         status,
         ready: deliver.health.component("worker"),
         logs: logs.clone(),
+        usage: Some(usage.clone()),
     };
 
     tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
@@ -75,6 +79,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     if let Some(logs) = logs {
         spawn_shipping(&mut supervisor, logs);
     }
+    usage::spawn(&mut supervisor, measured);
     // Before the worker: what fails here must not leave a worker without an agent.
     deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     let handle = supervisor.handle();
@@ -90,7 +95,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         }
     });
     if let Some(listener) = listener {
-        let (api, mut listener) = (deliver.api().with_worker(statuses, requests), Some(listener));
+        let (api, mut listener) = (deliver.api().with_worker(statuses, requests, usage), Some(listener));
         // Answers until the end: whoever drains watches the worker stop.
         supervisor.spawn("socket", Stage::Flush, OnFailure::ShutDown, move |stop| {
             let (api, listener) = (api.clone(), listener.take());

@@ -21,6 +21,7 @@ use super::running::RunningFile;
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
 use crate::process::{Adopted, Family, Handle, Line, OUTPUT_LINES, Program, end_all};
+use crate::usage::{Event as UsageEvent, Usage};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -60,6 +61,8 @@ pub struct Worker {
     pub ready: Component,
     /// Who ships the logs of its tasks; absent: Airflow does.
     pub logs: Option<Arc<Shipper>>,
+    /// Who measures what its tasks use.
+    pub usage: Option<Arc<Usage>>,
 }
 
 /// Why supervision ended badly.
@@ -263,6 +266,7 @@ impl Driver {
 
     fn begun(&mut self, task: Task) {
         self.ship(&task, Shipper::watch);
+        self.measure(UsageEvent::begun(task.identity.clone(), self.pid()));
         self.names.begun(task);
     }
 
@@ -270,7 +274,9 @@ impl Driver {
         match read_line(&line.0)? {
             Seen::Ready => return Some(Event::Announced),
             Seen::Begun(task) => self.begun(*task),
-            Seen::Ended(id) => {
+            Seen::Ended { id, state } => {
+                let state = state.unwrap_or_else(|| agent_usage::UNKNOWN.to_owned());
+                self.measure(UsageEvent::Ended { id: id.clone(), state });
                 if let Some(ended) = &mut self.ended_meanwhile {
                     ended.insert(id.clone());
                 }
@@ -282,6 +288,12 @@ impl Driver {
         None
     }
 
+    fn measure(&self, event: UsageEvent) {
+        if let Some(usage) = &self.worker.usage {
+            usage.tell(event);
+        }
+    }
+
     fn ship(&self, task: &Task, wish: fn(&Shipper, String) -> Result<(), WatchError>) {
         if let Some(logs) = &self.worker.logs
             && let Err(error) = wish(logs, task.log_path.clone())
@@ -291,10 +303,14 @@ impl Driver {
     }
 
     async fn ended(&mut self, ending: Ending) -> Event {
-        if let Some(process) = self.process.take() {
-            self.worker.adopted.awaited(process.pid());
+        let ended = self.process.take().map(|process| process.pid());
+        if let Some(pid) = ended {
+            self.worker.adopted.awaited(pid);
         }
         self.last_lines().await;
+        if let Some(pid) = ended {
+            self.measure(UsageEvent::WorkerEnded { pid });
+        }
         self.worker.running.forget();
         Event::Exited(ending)
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Driver;
 use crate::process::{Handle, Tail, follow};
+use crate::usage::Event as UsageEvent;
 
 /// The last lines of an ended worker are waited for this long; what a disk does not give by then is read by nobody.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -20,6 +21,7 @@ impl Driver {
         match self.start() {
             Ok(process) => {
                 self.worker.adopted.own(process.pid());
+                self.measure(UsageEvent::WorkerStarted { pid: process.pid() });
                 tracing::info!(pid = process.pid(), worker = self.worker.node, "worker process started");
                 self.process = Some(process);
                 self.generation += 1;

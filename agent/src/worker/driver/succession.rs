@@ -7,6 +7,7 @@ use agent_core::{DrainRecord, Event};
 
 use super::{Answer, Driver, WorkerError};
 use crate::process::{Handle, descendants};
+use crate::usage::Event as UsageEvent;
 use crate::worker::running::{Left, Running};
 use crate::worker::tasks::Task;
 
@@ -46,6 +47,7 @@ impl Driver {
         if let Some(ticks) = known.start_ticks {
             self.worker.family.adopt(process.pid(), ticks);
         }
+        self.measure(UsageEvent::WorkerStarted { pid: process.pid() });
         self.tell_leftovers(Some(process.pid()));
         self.process = Some(process);
         self.generation += 1;
