@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use agent_core::rolling::{Place, Roll, RollCommand, RollEvent, RollPolicy, Seen};
+use agent_core::rolling::{Kept, Place, Roll, RollCommand, RollEvent, RollPolicy, Seen};
 use domain::control::{DrainRequest, WorkerState};
 use domain::{Digest, EnvId, PublicationId};
 
@@ -15,7 +15,7 @@ impl Scene {
     fn new(slots: u32) -> Self {
         let policy = RollPolicy { slots, ready_timeout_ms: 60_000, ..RollPolicy::default() };
         let mut scene = Self { roll: Roll::new(policy, 0), transcript: String::new() };
-        scene.at(0, RollEvent::Begun { record: None });
+        scene.at(0, RollEvent::Begun { record: None, kept: Kept::default() });
         scene
     }
 
@@ -41,6 +41,7 @@ fn name(command: &RollCommand) -> String {
         RollCommand::Start { generation, place, slots } => {
             format!("start g{generation} of {} with {slots}", place.publication.sequence())
         }
+        RollCommand::Resume { generation, slots, .. } => format!("resume g{generation} with {slots}"),
         RollCommand::MoveCode { generation, publication } => {
             format!("move g{generation} to {}", publication.sequence())
         }
@@ -215,4 +216,22 @@ fn a_drain_and_a_stop_concern_all_generations() {
      33000 Draining stop g2
      34000 Stopped finish
     ");
+}
+
+#[test]
+fn an_agent_after_a_killed_one_goes_on_with_what_it_left() {
+    use WorkerState::{Draining, Ready};
+    let mut before = Scene::serving(4, 1);
+    before.at(10_000, wanted(2, b"b"));
+    before.at(12_000, seen(1, Draining, 1));
+    before.at(12_100, RollEvent::Shrunk { generation: 1, by: 3 });
+    before.at(20_000, seen(2, Ready, 0));
+    let policy = RollPolicy { slots: 4, ..RollPolicy::default() };
+    let mut scene = Scene { roll: Roll::new(policy, 0), transcript: String::new() };
+    scene.at(0, RollEvent::Begun { record: None, kept: before.roll.kept() });
+    scene.at(1_000, seen(1, Draining, 1));
+    scene.at(1_000, seen(2, Ready, 0));
+    scene.at(2_000, wanted(2, b"b"));
+    scene.at(9_000, ended(1));
+    insta::assert_snapshot!(scene.transcript);
 }

@@ -74,6 +74,7 @@ impl Supervised {
             followed,
             base_log_folder: settings.base_log_folder.clone(),
             logs: worker.logs,
+            usage: worker.usage,
             status: worker.status,
             ready: worker.ready,
         })))

@@ -6,6 +6,8 @@ mod bring_up;
 mod demo;
 mod descent;
 mod failure;
+mod failures;
+mod fleet;
 mod ledger;
 mod machine;
 mod measure;
@@ -46,7 +48,7 @@ struct Arguments {
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 enum Command {
     /// Start everything and leave it running.
     Up,
@@ -56,6 +58,12 @@ enum Command {
     Measure {
         #[command(subcommand)]
         what: measure::What,
+    },
+    /// Start everything, provoke failures, print what comes of each, end everything.
+    Failures {
+        /// Rows of the table; all when none is named.
+        #[arg(value_name = "ROW")]
+        rows: Vec<failures::Kind>,
     },
     /// End exactly what was started.
     Down,
@@ -89,7 +97,14 @@ async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
         Command::Down => bring_up::down(&state, progress).await?,
         Command::Urls => bring_up::print_urls(&state),
         Command::Measure { what } => return measure::run(what, &state, progress).await,
-        Command::Demo => return demo::run(&state, progress).await,
+        Command::Demo => {
+            let overrides = demo::overrides(state.airflow());
+            return demo::run(&state.with_overrides(overrides), progress).await;
+        }
+        Command::Failures { rows } => {
+            let overrides = failures::overrides(&state);
+            return failures::run(&state.with_overrides(overrides), progress, &rows).await;
+        }
     }
     Ok(domain::exit::OK)
 }

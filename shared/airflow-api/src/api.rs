@@ -44,6 +44,14 @@ impl Api {
         }
     }
 
+    /// Lists DAGs whose file is gone too.
+    pub(crate) fn stale_too(self) -> &'static str {
+        match self {
+            Self::V1 => "&only_active=false",
+            Self::V2 => "&exclude_stale=false",
+        }
+    }
+
     /// A new run for no point in time. Airflow 2 has none without one: it takes the present.
     pub(crate) fn new_run(self, run_id: &str, conf: Value) -> Value {
         let mut body = json!({"dag_run_id": run_id, "conf": conf});

@@ -56,6 +56,21 @@ struct ImportErrors {
     import_errors: Vec<ImportError>,
 }
 
+#[derive(Deserialize)]
+struct OwnedDags {
+    dags: Vec<OwnedDag>,
+}
+
+#[derive(Deserialize)]
+struct OwnedDag {
+    dag_id: String,
+    #[serde(default)]
+    owners: Vec<String>,
+}
+
+/// Pages of DAGs that are asked for owners: ten thousand DAGs.
+const OWNER_PAGES: u32 = 100;
+
 /// Airflow's own limit of a page; a repository with more DAG files than this is listed in part.
 const PAGE: u32 = 100;
 
@@ -71,6 +86,22 @@ impl Client {
         let of_bundle = self.api().await?.of_bundle(&segment(bundle));
         let path = format!("/dags?limit={PAGE}{of_bundle}");
         Ok(self.get::<Dags>(Step::Dag, path).await?.dags)
+    }
+
+    /// Every DAG's owners as its file names them; a DAG without any has Airflow's default. Asks page by page.
+    pub async fn owners(&self) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let mut all = Vec::new();
+        let stale_too = self.api().await?.stale_too();
+        for page in 0..OWNER_PAGES {
+            let path = format!("/dags?limit={PAGE}&offset={}{stale_too}", page * PAGE);
+            let owned: OwnedDags = self.get(Step::Dag, path).await?;
+            let last = owned.dags.len() < PAGE as usize;
+            all.extend(owned.dags.into_iter().map(|dag| (dag.dag_id, dag.owners)));
+            if last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// Pause or unpause.

@@ -64,6 +64,14 @@ impl Line {
         }
     }
 
+    /// Settings with which a lost task is noticed within a minute.
+    pub(crate) fn quick_to_notice(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Three => &three::QUICK_TO_NOTICE,
+            Self::Two => &two::QUICK_TO_NOTICE,
+        }
+    }
+
     /// Settings that only this line has, without their prefix, and variables of its processes.
     fn settings(self, state: &State) -> Settings {
         match self {
@@ -117,6 +125,8 @@ pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String
         options.into_iter().chain(own.options).map(|(name, value)| (format!("AIRFLOW__{name}"), value)),
     );
     env.extend(own.variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    let overrides = &state.overrides().airflow;
+    env.extend(overrides.iter().map(|(name, value)| (format!("AIRFLOW__{name}"), value.clone())));
     env.extend([
         ("AIRFLOW_HOME".to_owned(), path("airflow")),
         (format!("AIRFLOW_CONN_{}", LOG_CONNECTION.to_uppercase()), log_connection.to_string()),
@@ -126,7 +136,7 @@ pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String
 }
 
 /// A component of Airflow in the base.
-fn component(state: &State, base: &Path, name: &str, args: &[&str]) -> Program {
+pub(crate) fn component(state: &State, base: &Path, name: &str, args: &[&str]) -> Program {
     Program::new(name, &base.join("bin/airflow"), args, environment(state, base))
 }
 

@@ -25,6 +25,13 @@ const USER: &str = "admin";
 /// Creates it. `airflow users create` would want the password as an argument, for everybody to see.
 const CREATE_USER: &str = include_str!("create_user.py");
 
+/// See [`super::Line::quick_to_notice`].
+pub(super) const QUICK_TO_NOTICE: [(&str, &str); 3] = [
+    ("SCHEDULER__JOB_HEARTBEAT_SEC", "5"),
+    ("SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD", "30"),
+    ("SCHEDULER__ZOMBIE_DETECTION_INTERVAL", "5"),
+];
+
 pub(super) fn settings(state: &State) -> Settings {
     let secrets = state.secrets();
     let options = vec![
@@ -41,9 +48,6 @@ pub(super) fn settings(state: &State) -> Settings {
         ("SCHEDULER__MIN_FILE_PROCESS_INTERVAL", "5".to_owned()),
         // New files are seen at the next look; the default is five minutes.
         ("SCHEDULER__DAG_DIR_LIST_INTERVAL", "2".to_owned()),
-        // A lost task is found within a minute and a half; the default is more than five.
-        ("SCHEDULER__JOB_HEARTBEAT_SEC", "5".to_owned()),
-        ("SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD", "60".to_owned()),
     ];
     Settings { options, variables: Vec::new() }
 }

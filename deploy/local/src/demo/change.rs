@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use domain::PublicationId;
 use serde_json::json;
 
 use super::seconds;
 use super::verdict::Verdict;
-use super::watch::{Published, Watch, field};
+use super::watch::{Watch, field};
 use crate::failure::Failure;
 use crate::process::until;
 use crate::progress::Progress;
@@ -29,8 +30,8 @@ pub(super) async fn code(
     watch: &Watch<'_>,
     progress: &Progress,
     verdict: &mut Verdict,
-    before: &Published,
-) -> Result<Published, Failure> {
+    before: &PublicationId,
+) -> Result<PublicationId, Failure> {
     let step = progress.step("code push");
     let source = repository::read(watch.state, MODEL)?.replace("the first commit", "the second commit");
     repository::write(watch.state, MODEL, &source)?;
@@ -45,7 +46,7 @@ pub(super) async fn code(
         format!("`{}`, new runs after {}", field(&result, "greeting"), seconds(seen)),
         field(&result, "greeting").contains("second commit"),
     );
-    step.done(&publication.id.to_string());
+    step.done(&publication.to_string());
     Ok(publication)
 }
 
@@ -54,7 +55,7 @@ pub(super) async fn environment(
     watch: &Watch<'_>,
     progress: &Progress,
     verdict: &mut Verdict,
-    before: &Published,
+    before: &PublicationId,
 ) -> Result<(), Failure> {
     let step = progress.step("another pandas while a task runs");
     watch.trigger("two_minutes", PINNED, json!({})).await?;
@@ -99,7 +100,7 @@ pub(super) async fn environment(
         format!("worker {} and {}", field(&old, "worker"), field(&new, "worker")),
         field(&old, "worker") == field(&new, "worker") && field(&new, "worker") != "(missing)",
     );
-    step.done(&publication.id.to_string());
+    step.done(&publication.to_string());
     Ok(())
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use domain::PublicationId;
+
 use super::seconds;
 use super::sync_view;
 use super::verdict::Verdict;
-use super::watch::{Published, Watch};
+use super::watch::{DAGS, Watch};
 use crate::airflow::REPOSITORY;
 use crate::failure::Failure;
 use crate::process::until;
@@ -26,7 +28,7 @@ pub(super) async fn refused(
 ) -> Result<String, Failure> {
     let step = progress.step("first push: requirements.txt as people write it");
     repository::write_template(watch.state)?;
-    let commit = repository::push(watch.state, "Three DAGs and their requirements").await?;
+    let commit = repository::push(watch.state, "DAGs and their requirements").await?;
     let started = Instant::now();
     let refusal = until("sync refuses the first push", REFUSAL, || async {
         match sync_view::refusal(watch.state, watch.base, &commit).await {
@@ -75,7 +77,7 @@ pub(super) async fn accepted(
     progress: &Progress,
     verdict: &mut Verdict,
     proposal: &str,
-) -> Result<Published, Failure> {
+) -> Result<PublicationId, Failure> {
     let step = progress.step("second push: the proposal");
     repository::write(watch.state, REQUIREMENTS, proposal)?;
     repository::push(watch.state, "Take the proposed requirements").await?;
@@ -84,7 +86,7 @@ pub(super) async fn accepted(
     let published = started.elapsed();
     step.note("Airflow parses");
     watch.parsed(&publication).await?;
-    step.done(&publication.id.to_string());
+    step.done(&publication.to_string());
     verdict.add(
         "the proposal works: built, proved, published, parsed",
         format!("published after {}, parsed after {}", seconds(published), seconds(started.elapsed())),
@@ -92,9 +94,9 @@ pub(super) async fn accepted(
     );
     let dags = watch.airflow.dags(REPOSITORY).await?;
     verdict.add(
-        "the three DAGs are in Airflow without import errors",
+        "every DAG is in Airflow without import errors",
         format!("{} DAGs", dags.len()),
-        dags.len() == 3 && dags.iter().all(|dag| !dag.has_import_errors),
+        dags.len() == DAGS.len() && dags.iter().all(|dag| !dag.has_import_errors),
     );
     Ok(publication)
 }

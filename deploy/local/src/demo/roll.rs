@@ -4,17 +4,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::PublicationId;
 use serde_json::json;
 
 use super::change::{ENVIRONMENT, LONG_RUN, OTHER_PANDAS, STARTED, repin};
 use super::seconds;
 use super::verdict::Verdict;
-use super::watch::{Published, Watch, field};
+use super::watch::{Watch, field};
 use super::worker_processes;
 use crate::failure::Failure;
 use crate::process::until;
-use crate::progress::Progress;
 use crate::programs::DEFAULT_SLOTS;
+use crate::progress::Progress;
 use crate::repository::{self, REQUIREMENTS};
 
 const RUN: &str = "demo-rolled";
@@ -28,7 +29,7 @@ pub(super) async fn environment(
     watch: &Watch<'_>,
     progress: &Progress,
     verdict: &mut Verdict,
-    before: &Published,
+    before: &PublicationId,
 ) -> Result<(), Failure> {
     let step = progress.step("another pandas while a task runs");
     watch.trigger("two_minutes", RUN, json!({})).await?;
@@ -94,7 +95,7 @@ pub(super) async fn environment(
         ),
         both && field(&new, "worker") != old.to_string() && most > 0 && most <= DEFAULT_SLOTS,
     );
-    step.done(&publication.id.to_string());
+    step.done(&publication.to_string());
     Ok(())
 }
 

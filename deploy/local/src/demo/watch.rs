@@ -18,7 +18,7 @@ use crate::services;
 use crate::state::State;
 
 /// DAGs of the demo's repository.
-pub(crate) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
+pub(crate) const DAGS: [&str; 5] = ["model", "fan_out", "two_minutes", "leftover", "lost"];
 /// A short run with a worker to start for it, on a loaded machine.
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
@@ -26,14 +26,6 @@ const PARSE: Duration = Duration::from_mins(2);
 
 /// Agents hear of a flip at once, or find it at their next poll.
 const FOLLOWED: Duration = Duration::from_secs(1);
-
-/// A publication that became current.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub id: PublicationId,
-    /// When it was seen to be current.
-    pub seen: Timestamp,
-}
 
 /// Everything that the demo looks at.
 #[derive(Debug)]
@@ -80,14 +72,12 @@ impl<'a> Watch<'a> {
     /// Waits until another publication than `before` is current.
     pub(crate) async fn published(
         &self,
-        before: Option<&Published>,
+        before: Option<&PublicationId>,
         deadline: Duration,
-    ) -> Result<Published, Failure> {
+    ) -> Result<PublicationId, Failure> {
         until("a new publication becomes current", deadline, || async {
             match self.current().await {
-                Ok(Some(id)) if before.is_none_or(|before| before.id != id) => {
-                    Ok(Published { id, seen: Timestamp::now() })
-                }
+                Ok(Some(id)) if before != Some(&id) => Ok(id),
                 Ok(seen) => Err(seen.map_or_else(|| "none".to_owned(), |id| id.to_string())),
                 Err(failure) => Err(failure.to_string()),
             }
@@ -97,8 +87,8 @@ impl<'a> Watch<'a> {
 
     /// Waits until new runs of every DAG get this publication. Airflow 2 knows no versions: there every file must have been
     /// parsed after the dag-processor's agent had time to follow.
-    pub(crate) async fn parsed(&self, publication: &Published) -> Result<(), Failure> {
-        let (wanted, since) = (publication.id.to_string(), publication.seen + FOLLOWED);
+    pub(crate) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
+        let (wanted, since) = (publication.to_string(), Timestamp::now() + FOLLOWED);
         let what = format!("Airflow parses every DAG of {wanted}");
         until(&what, PARSE, || async {
             for dag_id in DAGS {
@@ -121,6 +111,18 @@ impl<'a> Watch<'a> {
     /// Celery workers that are there, draining ones too.
     pub(crate) async fn workers(&self) -> Result<u64, Failure> {
         Ok(Pidbox::everybody(&self.broker).ping().await?.receivers)
+    }
+
+    /// Waits until no Celery worker is left.
+    pub(crate) async fn no_workers(&self, deadline: Duration) -> Result<(), Failure> {
+        until("no worker is left", deadline, || async {
+            match self.workers().await {
+                Ok(0) => Ok(()),
+                Ok(workers) => Err(format!("{workers} workers")),
+                Err(failure) => Err(failure.to_string()),
+            }
+        })
+        .await
     }
 
     /// Objects below a prefix of Airflow's log folder.

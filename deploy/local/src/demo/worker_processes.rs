@@ -28,14 +28,18 @@ fn above(processes: &[Process], mut pid: u32) -> Option<u32> {
 /// The most pool processes (slots) that a worker of `pool` has at this moment, over all its generations.
 pub(super) fn most_slots(state: &State, pool: &str) -> usize {
     let processes = fleet::processes();
-    let agents: Vec<u32> = fleet::workers(state, pool).into_iter().filter_map(|worker| worker.agent).collect();
+    let agents: Vec<u32> =
+        fleet::workers(state, pool).into_iter().filter_map(|worker| worker.agent).collect();
     agents.iter().map(|agent| slots(&processes, *agent)).max().unwrap_or(0)
 }
 
 /// Pool processes of the workers below an agent.
 fn slots(processes: &[Process], agent: u32) -> usize {
-    let mains: Vec<u32> =
-        processes.iter().filter(|process| process.parent == agent && is_main(process)).map(|main| main.pid).collect();
+    let mains: Vec<u32> = processes
+        .iter()
+        .filter(|process| process.parent == agent && is_main(process))
+        .map(|main| main.pid)
+        .collect();
     let is_slot = |process: &&Process| process.title.starts_with(TITLE) && process.title.contains(POOL);
     processes.iter().filter(|process| mains.contains(&process.parent)).filter(is_slot).count()
 }
@@ -64,6 +68,9 @@ mod tests {
         ];
         assert_eq!(slots(&processes, 10), 2);
         assert_eq!(above(&processes, 14), Some(11));
-        assert_eq!((above(&processes, 21), above(&processes, 10), above(&processes, 99)), (Some(21), None, None));
+        assert_eq!(
+            (above(&processes, 21), above(&processes, 10), above(&processes, 99)),
+            (Some(21), None, None)
+        );
     }
 }
