@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_core::rolling::{Place, Roll, RollCommand, RollEvent, RollPolicy, Seen};
+use agent_core::rolling::{Kept, Place, Roll, RollCommand, RollEvent, RollPolicy, Seen};
 use domain::control::{DrainRequest, WorkerState};
 use domain::{Digest, EnvId, PublicationId};
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ impl Worker {
             (true, false) => WorkerState::Ready,
             (false, false) => WorkerState::Starting,
         };
-        Seen { state, active: self.tasks, reserved: 0, died: self.died && !self.ready }
+        Seen { state, active: self.tasks, reserved: 0, died: self.died && state == WorkerState::Starting }
     }
 }
 
@@ -98,7 +98,7 @@ impl World {
             epoch: 0,
             finished: false,
         };
-        world.apply(RollEvent::Begun { record: None });
+        world.apply(RollEvent::Begun { record: None, kept: Kept::default() });
         world
     }
 
@@ -112,6 +112,7 @@ impl World {
                     assert!(self.published.values().any(|published| published == place));
                     self.places.insert(*generation, place.clone());
                 }
+                RollCommand::Resume { .. } => unreachable!("nothing was left"),
                 RollCommand::MoveCode { generation, publication } => {
                     let ran = self.places.get_mut(generation).unwrap();
                     let moved = &self.published[publication];
@@ -264,7 +265,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn slots_never_exceed_the_limit_and_calm_brings_the_newest(

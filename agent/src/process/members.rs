@@ -13,11 +13,12 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Those of `all` that are members; they are remembered.
-    pub(super) fn among(&mut self, all: Vec<Process>) -> Vec<Process> {
+    /// Those of `all` that are members, `marked` ones too; they are remembered.
+    pub(super) fn among(&mut self, all: Vec<Process>, marked: &[u32]) -> Vec<Process> {
         let own = |process: &Process| {
             self.main.is_some_and(|main| process.pid == main || process.group == main)
                 || self.seen.contains(&(process.pid, process.start_ticks))
+                || marked.contains(&process.pid)
         };
         let mut pids: BTreeSet<u32> =
             all.iter().filter(|process| own(process)).map(|process| process.pid).collect();
@@ -45,7 +46,7 @@ mod tests {
     }
 
     fn pids(members: &mut Members, all: &[Process]) -> Vec<u32> {
-        members.among(all.to_vec()).iter().map(|process| process.pid).collect()
+        members.among(all.to_vec(), &[]).iter().map(|process| process.pid).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent_core::rolling::{Place, Seen};
 use agent_core::{Policy, State};
@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::{RollingWorker, command};
 use crate::place::inside;
-use crate::process::{Family, PoolSlots, Program};
-use crate::volume::{CodeLink, EnvironmentReady};
-use crate::worker::{CommandLogs, Control, RecordFile, Request, Worker, WorkerError};
+use crate::process::{Family, MARK, PoolSlots, Program};
+use crate::volume::CodeLink;
+use crate::worker::{CommandLogs, Control, RecordFile, Request, RunningFile, Worker, WorkerError};
 
 /// Requests that wait: a life cycle takes them within a moment.
 const REQUESTS: usize = 16;
@@ -55,21 +55,24 @@ impl Running {
 }
 
 impl RollingWorker {
-    /// Starts the supervision of a generation.
+    /// Starts the supervision of a generation; its process too, unless an earlier agent left it running.
     pub(super) fn start_generation(
         &self,
         generation: u32,
         place: &Place,
         slots: u32,
-        environment: Option<&EnvironmentReady>,
+        resumed: bool,
         supervised: &mut JoinSet<Ended>,
     ) -> Running {
         let node = generation_node(&self.node, generation);
         let folder = self.folder.join(format!("g{generation}"));
         let slots = PoolSlots::new(slots);
         let code = self.code(folder.clone());
-        let program = self.program(generation, environment, code.as_ref(), slots.clone());
-        if let Some(code) = &code
+        let running = self.running_file(generation);
+        let environment = place.environment.map(|id| self.volume.environment(id));
+        let mut program = self.program(generation, environment.as_deref(), code.as_ref(), slots.clone());
+        program.variables.insert(MARK.to_owned(), Some(running.path().as_os_str().to_owned()));
+        if let Some(code) = code.as_ref().filter(|_| !resumed)
             && let Err(error) = code.move_to(&place.publication)
         {
             // Its tasks would fail; the worker itself says so too. The next publication moves the link again.
@@ -78,15 +81,18 @@ impl RollingWorker {
         let policy = Policy { ..self.policy.clone() };
         let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
         let (requests, taken) = mpsc::channel(REQUESTS);
-        let family = Family::own();
+        let family = Family::of_one_worker();
         // No record of an earlier agent's generation of the same number counts.
         let record = RecordFile::new(folder.join("drain.json"), false);
-        record.forget();
+        if !resumed {
+            record.forget();
+        }
         let worker = Worker {
             program,
             node: node.clone(),
-            control: Control::new(self.link.clone(), node.clone(), family.clone()),
+            control: Control::new(self.link.clone(), node.clone(), family.clone(), self.usage.clone()),
             record,
+            running,
             adopted: self.adopted.clone(),
             command_logs: CommandLogs::new(self.base_log_folder.clone(), family.clone()),
             family,
@@ -95,11 +101,17 @@ impl RollingWorker {
             // What probes see is the state of the whole.
             ready: Health::new().component("worker"),
             logs: self.logs.clone(),
+            usage: self.usage.clone(),
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         supervised.spawn(async move { (generation, worker.supervise(taken, stopped).await) });
         Running { node, code, slots, requests, stop, status: statuses }
+    }
+
+    /// Where a generation's process is written down.
+    pub(super) fn running_file(&self, generation: u32) -> RunningFile {
+        RunningFile::at(self.folder.join(format!("g{generation}/worker.json")))
     }
 
     fn code(&self, folder: PathBuf) -> Option<CodeLink> {
@@ -110,7 +122,7 @@ impl RollingWorker {
     fn program(
         &self,
         generation: u32,
-        environment: Option<&EnvironmentReady>,
+        environment: Option<&Path>,
         code: Option<&CodeLink>,
         slots: PoolSlots,
     ) -> Program {

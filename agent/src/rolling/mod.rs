@@ -5,8 +5,8 @@
 
 mod command;
 mod generation;
+mod kept;
 mod pool;
-pub(crate) mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -27,9 +27,11 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::link::BrokerLink;
 use crate::process::{Adopted, end_all, pids_below_agent};
-use crate::volume::{EnvironmentReady, Followed, Volume};
-use crate::worker::{RecordError, RecordFile, Request, WorkerError};
+use crate::usage::Usage;
+use crate::volume::{Followed, Volume};
+use crate::worker::{RecordFile, Request, WorkerError};
 use generation::{Ended, Running};
+use kept::KeptFile;
 
 /// Between two looks at the generations; each of them samples its worker no more often than twice a second.
 const EVERY: Duration = Duration::from_millis(250);
@@ -71,6 +73,8 @@ pub struct RollingWorker {
     pub base_log_folder: Option<PathBuf>,
     /// Who ships the logs of its tasks.
     pub logs: Option<Arc<Shipper>>,
+    /// Who measures what its tasks use.
+    pub usage: Option<Arc<Usage>>,
     /// What others see.
     pub status: watch::Sender<WorkerStatus>,
     /// What the readiness probe sees.
@@ -82,9 +86,9 @@ struct Rolling {
     clock: Clock,
     roll: Roll,
     running: BTreeMap<u32, Running>,
-    environments: BTreeMap<EnvId, EnvironmentReady>,
     supervised: JoinSet<Ended>,
     answers: JoinSet<RollEvent>,
+    kept: KeptFile,
     failure: Option<WorkerError>,
     finished: bool,
 }
@@ -98,18 +102,21 @@ impl RollingWorker {
     ) -> Result<(), WorkerError> {
         let clock = Clock::start();
         let record = self.record.read()?;
+        let kept = KeptFile::in_folder(&self.folder);
+        let failed = |source| WorkerError::Left { path: kept.path().to_owned(), source };
+        let left = kept.left(|generation| self.running_file(generation)).map_err(failed)?;
         let mut rolling = Rolling {
             clock,
             roll: Roll::new(self.roll.clone(), clock.now_ms()),
             worker: self,
             running: BTreeMap::new(),
-            environments: BTreeMap::new(),
             supervised: JoinSet::new(),
             answers: JoinSet::new(),
+            kept,
             failure: None,
             finished: false,
         };
-        rolling.handle(RollEvent::Begun { record }).await?;
+        rolling.handle(RollEvent::Begun { record, kept: left }).await?;
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = false;
@@ -125,7 +132,7 @@ impl RollingWorker {
                     drop(request.answer.send(rolling.status()));
                     continue;
                 }
-                place = wanted(&mut rolling.worker.followed, &mut rolling.environments) => RollEvent::Wanted(place),
+                place = wanted(&mut rolling.worker.followed) => RollEvent::Wanted(place),
                 Some(ended) = rolling.supervised.join_next() => match ended {
                     Ok(ended) => rolling.ended(ended),
                     Err(error) => {
@@ -149,7 +156,7 @@ impl RollingWorker {
 }
 
 impl Rolling {
-    async fn look(&mut self) -> Result<(), RecordError> {
+    async fn look(&mut self) -> Result<(), WorkerError> {
         let news: Vec<_> = self.running.iter_mut().filter_map(|(n, one)| Some((*n, one.seen()?))).collect();
         for (generation, seen) in news {
             self.handle(RollEvent::Seen { generation, seen }).await?;
@@ -157,7 +164,7 @@ impl Rolling {
         Ok(())
     }
 
-    async fn handle(&mut self, event: RollEvent) -> Result<(), RecordError> {
+    async fn handle(&mut self, event: RollEvent) -> Result<(), WorkerError> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let commands = self.roll.apply(event, self.clock.now_ms());
@@ -166,6 +173,10 @@ impl Rolling {
                     running.slots.set(slots);
                 }
             }
+            let kept = self.roll.kept();
+            self.kept
+                .write(kept)
+                .map_err(|source| WorkerError::Left { path: self.kept.path().to_owned(), source })?;
             for command in commands {
                 self.perform(command).await?;
             }
@@ -174,9 +185,10 @@ impl Rolling {
         Ok(())
     }
 
-    async fn perform(&mut self, command: RollCommand) -> Result<(), RecordError> {
+    async fn perform(&mut self, command: RollCommand) -> Result<(), WorkerError> {
         match command {
-            RollCommand::Start { generation, place, slots } => self.start(generation, &place, slots),
+            RollCommand::Start { generation, place, slots } => self.start(generation, &place, slots, false),
+            RollCommand::Resume { generation, place, slots } => self.start(generation, &place, slots, true),
             RollCommand::MoveCode { generation, publication } => {
                 let Some(running) = self.running.get(&generation) else { return Ok(()) };
                 if let Some(code) = &running.code {
@@ -230,15 +242,13 @@ impl Rolling {
         Ok(())
     }
 
-    fn start(&mut self, generation: u32, place: &Place, slots: u32) {
-        let environment = place.environment.and_then(|id| self.environments.get(&id));
+    fn start(&mut self, generation: u32, place: &Place, slots: u32, resumed: bool) {
         let environment_name = name(place.environment);
         tracing::info!(
-            generation, publication = %place.publication, environment = environment_name, slots,
-            "starting a worker process"
+            generation, publication = %place.publication, environment = environment_name, slots, resumed,
+            "supervising a worker process"
         );
-        let running =
-            self.worker.start_generation(generation, place, slots, environment, &mut self.supervised);
+        let running = self.worker.start_generation(generation, place, slots, resumed, &mut self.supervised);
         self.running.insert(generation, running);
     }
 
@@ -307,15 +317,13 @@ impl Rolling {
             return Err(self.failure.unwrap_or(WorkerError::Start { reason }));
         }
         self.worker.record.forget();
+        self.kept.forget();
         Ok(())
     }
 }
 
 /// The next publication that is usable here.
-async fn wanted(
-    followed: &mut watch::Receiver<Followed>,
-    environments: &mut BTreeMap<EnvId, EnvironmentReady>,
-) -> Place {
+async fn wanted(followed: &mut watch::Receiver<Followed>) -> Place {
     loop {
         if followed.changed().await.is_err() {
             // Nobody follows any more: the agent ends.
@@ -323,9 +331,6 @@ async fn wanted(
         }
         let followed = followed.borrow_and_update();
         let Some((publication, ready)) = &followed.current else { continue };
-        if let Some(environment) = &ready.environment {
-            environments.insert(environment.id, environment.clone());
-        }
         let environment = ready.environment.as_ref().map(|environment| environment.id);
         return Place { publication: publication.clone(), environment };
     }

@@ -170,7 +170,7 @@ impl Component {
     fn program_in(&self, place: Option<&EnvironmentReady>, code: Option<&CodeLink>) -> Program {
         let mut program = self.program.clone();
         if let Some(place) = place {
-            program.variables.extend(inside(place, std::env::var_os("PATH")));
+            program.variables.extend(inside(&place.path, std::env::var_os("PATH")));
         }
         if let Some(code) = code {
             let path = Some(code.path().into_os_string());

@@ -4,6 +4,7 @@ mod delivery;
 mod rolling;
 mod run;
 mod sync;
+mod usage;
 mod worker;
 
 use daemon::{Cause, Outcome};

@@ -18,7 +18,7 @@ mod unpack;
 
 use std::path::{Path, PathBuf};
 
-use domain::{PublicationId, RepositoryName};
+use domain::{EnvId, PublicationId, RepositoryName};
 
 pub use code::{CodeError, CodeLink};
 pub use current::{CurrentError, advance};
@@ -68,6 +68,11 @@ impl Volume {
     pub fn current_publication(&self, repository: &RepositoryName) -> Option<PublicationId> {
         let target = std::fs::read_link(self.current(repository)).ok()?;
         target.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// The root of an environment.
+    pub fn environment(&self, id: EnvId) -> PathBuf {
+        self.root.join("envs").join(id.to_string())
     }
 
     /// Descriptions of bases.

@@ -1,5 +1,7 @@
 //! What the worker of Airflow 2 writes when a task begins and ends.
 
+use agent_usage::Identity;
+use broker::pidbox::TaskRow;
 use domain::TaskCommand;
 
 /// A task that begins. The line has no try number and no log path.
@@ -9,6 +11,29 @@ pub struct Commanded {
     pub celery_id: String,
     /// What it runs.
     pub command: TaskCommand,
+    /// Celery queue; empty while unknown.
+    pub queue: String,
+}
+
+impl Commanded {
+    /// A task that a worker of Airflow 2 says it runs.
+    pub fn of(row: &TaskRow) -> Option<Self> {
+        let command = TaskCommand::parse(row.command.as_deref()?)?;
+        Some(Self { celery_id: row.celery_id.clone(), command, queue: row.queue.clone().unwrap_or_default() })
+    }
+
+    /// Whom its usage is written down for; the try is not known yet.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            id: self.celery_id.clone(),
+            dag_id: self.command.dag_id.clone(),
+            task_id: self.command.task_id.clone(),
+            run_id: self.command.run_id.clone(),
+            map_index: self.command.map_index,
+            queue: self.queue.clone(),
+            ..Identity::default()
+        }
+    }
 }
 
 /// `[<celery id>] Executing command in Celery: ['airflow', 'tasks', 'run', …]`.
@@ -16,7 +41,7 @@ pub(super) fn begun(line: &str) -> Option<Commanded> {
     let (before, after) = line.split_once("] Executing command in Celery: ")?;
     let celery_id = &before[before.rfind('[')? + 1..];
     let command = TaskCommand::parse_list(after)?;
-    Some(Commanded { celery_id: celery_id.to_owned(), command })
+    Some(Commanded { celery_id: celery_id.to_owned(), command, queue: String::new() })
 }
 
 /// `Task execute_command[<celery id>] succeeded in 5.1s: None`, or `raised unexpected: …`: the celery id.

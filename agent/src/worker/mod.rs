@@ -8,6 +8,8 @@ mod driver;
 mod lines;
 mod name;
 mod record;
+mod running;
+mod slots;
 mod tasks;
 mod titles;
 
@@ -17,5 +19,9 @@ pub use control::Control;
 pub use driver::{Request, Worker, WorkerError};
 pub use lines::{Seen, read_line};
 pub use name::{NodeName, node_name};
+pub(crate) use record::write_durably;
 pub use record::{RecordError, RecordFile};
+pub use running::{Left, Running, RunningFile};
+pub(crate) use slots::{SLOTS_FLAGS, joined};
+pub use slots::{autoscales, slots};
 pub use tasks::{Task, Tasks};

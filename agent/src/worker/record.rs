@@ -78,7 +78,8 @@ impl RecordFile {
     }
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Temporary file, fsync, rename, fsync of the folder. Blocking, some milliseconds.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -97,7 +98,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = RecordFile::new(dir.path().join("state/w1.drain.json"), false);
         assert_eq!(file.read().unwrap(), None);
-        let record = DrainRecord { epoch: 3, cancelled: false, drained: true };
+        let record =
+            DrainRecord { epoch: 3, cancelled: false, drained: true, cancelled_queues: vec!["heavy".into()] };
         file.write(&record).unwrap();
         assert_eq!(file.read().unwrap(), Some(record));
         file.forget();

@@ -36,10 +36,12 @@ impl Default for Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RollEvent {
-    /// The agent has started; `record` is what an earlier one left about a drain of the whole worker.
+    /// The agent has started.
     Begun {
-        /// The last drain that was not taken back.
+        /// What an earlier one left about a drain of the whole worker: the last one that was not taken back.
         record: Option<DrainRecord>,
+        /// What an earlier one left running.
+        kept: Kept,
     },
     /// This publication is current and usable here.
     Wanted(Place),
@@ -95,6 +97,15 @@ pub enum RollCommand {
         /// What it runs.
         place: Place,
         /// Its slots, at least 1.
+        slots: u32,
+    },
+    /// Supervise a worker process that an earlier agent left running.
+    Resume {
+        /// Its number.
+        generation: u32,
+        /// What it runs.
+        place: Place,
+        /// Its slots.
         slots: u32,
     },
     /// Move the code of a generation to this publication, which has the same environment.
@@ -155,6 +166,46 @@ pub enum RollCommand {
     },
     /// The agent may end.
     Finish,
+}
+
+/// What the next agent must know if this one is killed: written down before it is acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// Number of the last generation that was started; numbers are not used again.
+    pub last_number: u32,
+    /// The place of the last generation that was ready.
+    pub proved: Option<Place>,
+    /// Generations that may run.
+    pub generations: Vec<KeptGeneration>,
+}
+
+/// A generation of [`Kept`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptGeneration {
+    /// Its number.
+    pub number: u32,
+    /// What it runs.
+    pub place: Place,
+    /// The most slots that it may have.
+    pub slots: u32,
+    /// Last epoch that its life cycle was given.
+    pub epoch: u64,
+    /// What it is for.
+    pub standing: Standing,
+}
+
+/// What a generation of [`Kept`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Was started and not ready yet.
+    Starting,
+    /// Took tasks.
+    Serving,
+    /// Was drained and could be taken back.
+    Held,
+    /// Was to end.
+    Leaving,
 }
 
 /// The bounds of rolling.

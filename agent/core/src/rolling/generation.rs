@@ -1,6 +1,6 @@
 use domain::control::{DrainRequest, WorkerState};
 
-use super::event::{Place, RollCommand, Seen};
+use super::event::{KeptGeneration, Place, RollCommand, Seen, Standing};
 
 /// What a generation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,28 @@ impl Generation {
         }
     }
 
+    /// One that an earlier agent left running.
+    pub(super) fn resumed(kept: KeptGeneration, now_ms: u64) -> Self {
+        let role = match kept.standing {
+            Standing::Starting => Role::Starting { since_ms: now_ms },
+            Standing::Serving => Role::Serving,
+            Standing::Held => Role::Held { proved: true },
+            Standing::Leaving => Role::Leaving,
+        };
+        Self { role, epoch: kept.epoch, ..Self::new(kept.number, kept.place, kept.slots, now_ms) }
+    }
+
+    pub(super) fn kept(&self) -> KeptGeneration {
+        let standing = match self.role {
+            Role::Starting { .. } | Role::Held { proved: false } => Standing::Starting,
+            Role::Serving => Standing::Serving,
+            Role::Held { proved: true } => Standing::Held,
+            Role::Leaving => Standing::Leaving,
+        };
+        let (number, place) = (self.number, self.place.clone());
+        KeptGeneration { number, place, slots: self.slots, epoch: self.epoch, standing }
+    }
+
     /// Slots that its tasks need, at least the one that a worker cannot give up.
     fn needed(&self) -> u32 {
         self.busy().max(1)
@@ -89,7 +111,16 @@ impl Generation {
     pub(super) fn take_back(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
         if let Role::Held { proved } = self.role {
             self.role = if proved { Role::Serving } else { Role::Starting { since_ms: now_ms } };
+            self.seen.died = false;
             self.request(true, commands);
+        }
+    }
+
+    /// A new publication: what was wrong with the last one counts no more.
+    pub(super) fn try_anew(&mut self, now_ms: u64) {
+        if let Role::Starting { .. } = self.role {
+            self.role = Role::Starting { since_ms: now_ms };
+            self.seen.died = false;
         }
     }
 

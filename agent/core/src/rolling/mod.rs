@@ -19,10 +19,10 @@
 //! - Only the newest wanted publication counts.
 //!
 //! ```
-//! use agent_core::rolling::{Place, Roll, RollCommand, RollEvent, RollPolicy};
+//! use agent_core::rolling::{Kept, Place, Roll, RollCommand, RollEvent, RollPolicy};
 //!
 //! let mut roll = Roll::new(RollPolicy { slots: 16, ..RollPolicy::default() }, 0);
-//! roll.apply(RollEvent::Begun { record: None }, 0);
+//! roll.apply(RollEvent::Begun { record: None, kept: Kept::default() }, 0);
 //! let place = Place { publication: "00000001-0123456789ab".parse().unwrap(), environment: None };
 //! let commands = roll.apply(RollEvent::Wanted(place.clone()), 0);
 //! assert_eq!(commands, [RollCommand::Start { generation: 1, place, slots: 16 }]);
@@ -36,7 +36,7 @@ mod status;
 use domain::PublicationId;
 
 use crate::event::DrainRecord;
-pub use event::{Place, RollCommand, RollEvent, RollPolicy, Seen};
+pub use event::{Kept, KeptGeneration, Place, RollCommand, RollEvent, RollPolicy, Seen, Standing};
 use generation::{Generation, Role};
 
 /// Everything that is known about the generations of one worker.
@@ -99,16 +99,13 @@ impl Roll {
 
     fn take_in(&mut self, event: RollEvent, now_ms: u64, commands: &mut Vec<RollCommand>) {
         match event {
-            RollEvent::Begun { record: Some(record) } => {
-                self.epoch = record.epoch;
-                self.drain_requested = !record.cancelled;
-                self.persisted = Some(record);
-            }
+            RollEvent::Begun { record, kept } => self.begun(record, kept, now_ms, commands),
             RollEvent::Wanted(place) => {
                 let newer = self.wanted.as_ref().is_none_or(|wanted| wanted.publication < place.publication);
                 if newer {
                     self.refused = None;
                     self.wanted = Some(place);
+                    self.generations.iter_mut().for_each(|generation| generation.try_anew(now_ms));
                 }
             }
             RollEvent::Seen { generation, seen } => {
@@ -141,7 +138,39 @@ impl Roll {
             }
             RollEvent::Stop => self.stopping = true,
             // An old epoch changes nothing, and time is looked at in any case.
-            RollEvent::Drain(_) | RollEvent::Begun { record: None } | RollEvent::Tick => {}
+            RollEvent::Drain(_) | RollEvent::Tick => {}
+        }
+    }
+
+    fn begun(
+        &mut self,
+        record: Option<DrainRecord>,
+        kept: Kept,
+        now_ms: u64,
+        commands: &mut Vec<RollCommand>,
+    ) {
+        if let Some(record) = record {
+            self.epoch = record.epoch;
+            self.drain_requested = !record.cancelled;
+            self.persisted = Some(record);
+        }
+        (self.last_number, self.proved) = (kept.last_number, kept.proved);
+        for kept in kept.generations {
+            let (generation, leaves) = (kept.number, kept.standing == Standing::Leaving);
+            commands.push(RollCommand::Resume { generation, place: kept.place.clone(), slots: kept.slots });
+            if leaves {
+                commands.push(RollCommand::Stop { generation });
+            }
+            self.generations.push(Generation::resumed(kept, now_ms));
+        }
+    }
+
+    /// What the next agent must know if this one is killed.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            last_number: self.last_number,
+            proved: self.proved.clone(),
+            generations: self.generations.iter().map(Generation::kept).collect(),
         }
     }
 
@@ -188,7 +217,12 @@ impl Roll {
         if self.epoch == 0 {
             return;
         }
-        let record = DrainRecord { epoch: self.epoch, cancelled: !self.drain_requested, drained };
+        let record = DrainRecord {
+            epoch: self.epoch,
+            cancelled: !self.drain_requested,
+            drained,
+            cancelled_queues: Vec::new(),
+        };
         if self.persisted.as_ref() != Some(&record) {
             commands.push(RollCommand::Persist(record.clone()));
             self.persisted = Some(record);
