@@ -8,7 +8,6 @@ use agent_usage::Allotment;
 
 use super::settings::UsageSettings;
 
-
 /// The allotment, and for people where it comes from.
 pub fn allotment(settings: &UsageSettings, slots: u32) -> (Allotment, String) {
     let machine_milli = available_parallelism().map_or(1_000, |cpus| cpus.get() as u64 * 1_000);
@@ -58,19 +57,6 @@ fn machine_memory_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_are_read_from_every_form() {
-        for (command, expected) in [
-            ("airflow celery worker -c 4", 4),
-            ("airflow celery worker --concurrency=3 -q a", 3),
-            ("airflow celery worker -c2", 2),
-            ("airflow celery worker -cx", 16),
-        ] {
-            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-            assert_eq!(slots(&words), expected, "{command}");
-        }
-    }
 
     #[test]
     fn limits_of_a_cgroup_are_read() {

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn slots_are_read_from_the_command() {
-        for (command, expected) in [("w -c 8", 8), ("w --concurrency=3", 3), ("w -c4", 4), ("w -c 4 -c 5", 5)] {
+        for (command, expected) in [("w -c 8", 8), ("w --concurrency=3", 3), ("w -c4", 4), ("w -c 4 -c 5", 5)]
+        {
             assert_eq!(slots(&words(command)), expected, "{command}");
         }
         assert!(autoscales(&words("w -a 8,2")) && !autoscales(&words("w -c 8")));
