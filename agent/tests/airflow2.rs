@@ -87,7 +87,8 @@ impl Lab {
             ("AIRFLOW_HOME", home.to_string()),
             ("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor".into()),
             ("AIRFLOW__CORE__LOAD_EXAMPLES", "False".into()),
-            ("AIRFLOW__CORE__UNIT_TEST_MODE", "False".into()),
+            // SQLite is enough for one task at a time.
+            ("_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK", "1".into()),
             ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", format!("sqlite:///{home}/airflow.db")),
             ("AIRFLOW__CELERY__BROKER_URL", self.redis.url.clone()),
             ("AIRFLOW__CELERY__RESULT_BACKEND", format!("db+sqlite:///{home}/results.db")),

@@ -66,7 +66,7 @@ impl Worker {
             (true, false) => WorkerState::Ready,
             (false, false) => WorkerState::Starting,
         };
-        Seen { state, active: self.tasks, reserved: 0, died: self.died && !self.ready }
+        Seen { state, active: self.tasks, reserved: 0, died: self.died && state == WorkerState::Starting }
     }
 }
 
@@ -265,7 +265,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn slots_never_exceed_the_limit_and_calm_brings_the_newest(

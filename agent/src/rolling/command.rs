@@ -2,42 +2,15 @@ use std::path::Path;
 
 use domain::worker_node::generation_node;
 
-use crate::worker::node_name;
+use crate::worker::{SLOTS_FLAGS, joined, node_name};
 
-/// Flags of `airflow celery worker` that give its slots.
-const SLOTS: [&str; 2] = ["-c", "--concurrency"];
-/// Flags that let Celery change its slots by itself.
-const AUTOSCALE: [&str; 2] = ["-a", "--autoscale"];
 /// Flags that leave out the worker's log server.
 const NO_LOG_SERVER: [&str; 2] = ["-s", "--skip-serve-logs"];
-
-/// The value of the last of these flags.
-pub(super) fn value<'a>(command: &'a [String], flags: &[&str]) -> Option<&'a str> {
-    let mut found = None;
-    for (index, word) in command.iter().enumerate() {
-        if flags.contains(&word.as_str()) {
-            found = command.get(index + 1).map(String::as_str);
-        } else if let Some(value) = flags.iter().find_map(|flag| word.strip_prefix(flag)?.strip_prefix('=')) {
-            found = Some(value);
-        }
-    }
-    found
-}
-
-/// The slots that a command asks for.
-pub(super) fn slots(command: &[String]) -> Option<u32> {
-    value(command, &SLOTS)?.parse().ok().filter(|slots| *slots > 0)
-}
-
-/// Celery would change its slots by itself.
-pub(super) fn autoscales(command: &[String]) -> bool {
-    value(command, &AUTOSCALE).is_some()
-}
 
 /// The command of a generation of the worker `node`: its own node name, without slots (they are added at each
 /// start). `scripts` is the base's folder of programs; a program there is looked up on the generation's `PATH`.
 pub(super) fn of_generation(command: &[String], node: &str, generation: u32, scripts: &Path) -> Vec<String> {
-    let mut command = without(command, &SLOTS);
+    let mut command = without(command, &SLOTS_FLAGS);
     if let Some(program) = command.first_mut() {
         let path = Path::new(program.as_str());
         if path.is_absolute()
@@ -84,15 +57,5 @@ mod tests {
         assert_eq!(of(3), "airflow celery worker -q a --skip-serve-logs -H w1.g3@pod");
         let other = of_generation(&words("/opt/x -s"), "celery@pod", 2, Path::new("/base/bin"));
         assert_eq!(other.join(" "), "/opt/x -s -H celery.g2@pod");
-    }
-
-    #[test]
-    fn slots_are_read_from_the_command() {
-        for (command, expected) in
-            [("w -c 8", Some(8)), ("w --concurrency=3", Some(3)), ("w -c 0", None), ("w", None)]
-        {
-            assert_eq!(slots(&words(command)), expected, "{command}");
-        }
-        assert!(autoscales(&words("w -a 8,2")) && !autoscales(&words("w -c 8")));
     }
 }

@@ -7,7 +7,6 @@ mod command;
 mod generation;
 mod kept;
 mod pool;
-pub(crate) mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;

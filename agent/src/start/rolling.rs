@@ -6,9 +6,9 @@ use domain::BaseRecord;
 use tokio::sync::mpsc;
 
 use super::delivery::{Deliver, StartError};
-use crate::rolling::{RollingWorker, slots};
+use crate::rolling::RollingWorker;
 use crate::settings::{WorkerMode, WorkerSettings};
-use crate::worker::{Request, Worker, WorkerError};
+use crate::worker::{Request, Worker, WorkerError, autoscales, slots};
 
 /// A worker, supervised as its mode wants it.
 pub(super) enum Supervised {
@@ -43,14 +43,14 @@ impl Supervised {
             return Err(StartError::OneRepository { repositories });
         }
         let command = worker.program.command;
-        if slots::autoscales(&command) {
+        if autoscales(&command) {
             return Err(StartError::Autoscale);
         }
         let Some(followed) = deliver.followed.get(repository.as_str()).cloned() else {
             return Err(StartError::NoStore);
         };
         let roll = RollPolicy {
-            slots: slots::of_worker(&command),
+            slots: slots(&command),
             ready_timeout_ms: settings.ready_timeout_s.saturating_mul(1_000),
             ..RollPolicy::default()
         };

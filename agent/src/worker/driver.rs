@@ -5,7 +5,7 @@ mod succession;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use agent_core::{Command, Ending, Event, Policy, State, apply};
 use agent_logs::{Shipper, WatchError};

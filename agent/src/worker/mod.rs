@@ -9,6 +9,7 @@ mod lines;
 mod name;
 mod record;
 mod running;
+mod slots;
 mod tasks;
 mod titles;
 
@@ -21,4 +22,6 @@ pub use name::{NodeName, node_name};
 pub(crate) use record::write_durably;
 pub use record::{RecordError, RecordFile};
 pub use running::{Left, Running, RunningFile};
+pub(crate) use slots::{SLOTS_FLAGS, joined};
+pub use slots::{autoscales, slots};
 pub use tasks::{Task, Tasks};

@@ -111,7 +111,16 @@ impl Generation {
     pub(super) fn take_back(&mut self, now_ms: u64, commands: &mut Vec<RollCommand>) {
         if let Role::Held { proved } = self.role {
             self.role = if proved { Role::Serving } else { Role::Starting { since_ms: now_ms } };
+            self.seen.died = false;
             self.request(true, commands);
+        }
+    }
+
+    /// A new publication: what was wrong with the last one counts no more.
+    pub(super) fn try_anew(&mut self, now_ms: u64) {
+        if let Role::Starting { .. } = self.role {
+            self.role = Role::Starting { since_ms: now_ms };
+            self.seen.died = false;
         }
     }
 

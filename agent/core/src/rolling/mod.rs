@@ -105,6 +105,7 @@ impl Roll {
                 if newer {
                     self.refused = None;
                     self.wanted = Some(place);
+                    self.generations.iter_mut().for_each(|generation| generation.try_anew(now_ms));
                 }
             }
             RollEvent::Seen { generation, seen } => {

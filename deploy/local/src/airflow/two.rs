@@ -1,4 +1,4 @@
-//! Airflow 2.11.2: webserver, `dags_folder` on the link of the current publication, one user with a password.
+//! Airflow 2.11.2: webserver, `dags_folder` on a link to the current publication's code, one user with a password.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use airflow_api::Credentials;
 use secrecy::SecretString;
 
-use super::{DAGS, REPOSITORY, Recipe, Settings, component, environment};
+use super::{REPOSITORY, Recipe, Settings, component, environment};
 use crate::failure::Failure;
 use crate::ledger::Entry;
 use crate::process::Program;
@@ -35,8 +35,9 @@ pub(super) const QUICK_TO_NOTICE: [(&str, &str); 3] = [
 pub(super) fn settings(state: &State) -> Settings {
     let secrets = state.secrets();
     let options = vec![
-        // The link moves at a flip. Workers get the tree of their own environment from their agents.
-        ("CORE__DAGS_FOLDER", state.path("volume/current").join(REPOSITORY).join(DAGS).display().to_string()),
+        // The dag-processor's link, which its agent moves; the scheduler names files relative to it. Workers get the code of
+        // their own environment from their agents.
+        ("CORE__DAGS_FOLDER", state.path("volume/dags").join(REPOSITORY).display().to_string()),
         ("WEBSERVER__SECRET_KEY", secrets.jwt.clone()),
         ("WEBSERVER__BASE_URL", state.airflow_url()),
         ("WEBSERVER__WEB_SERVER_HOST", "127.0.0.1".to_owned()),
