@@ -3,6 +3,7 @@
 mod broker_url;
 mod printed;
 mod resolve;
+mod worker_mode;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use crate::sync::SyncSettings;
 pub use crate::usage::UsageSettings;
 pub use broker_url::BrokerUrl;
 pub use resolve::{Resolved, SettingsError, resolve};
+pub use worker_mode::WorkerMode;
 
 /// Keeps Airflow's workers, their code and their environments.
 #[derive(Debug, Parser)]
@@ -110,6 +112,15 @@ pub struct WorkerSettings {
     /// Seconds from the start of a drain until the worker is ended with its tasks
     #[arg(long, env = "UPDRAFT_DRAIN_TIMEOUT_S", default_value_t = 86_400, value_name = "S")]
     pub drain_timeout_s: u64,
+    /// How tasks come into their environment
+    #[arg(long, env = "UPDRAFT_WORKER_MODE", value_enum, default_value_t = WorkerMode::Auto, value_name = "MODE")]
+    pub mode: WorkerMode,
+    /// Folder of the DAG files in the repository, for an Airflow 2 that reads them from dags_folder
+    #[arg(long, env = "UPDRAFT_DAGS_SUBDIR", default_value = "dags", value_name = "DIR")]
+    pub dags_subdir: PathBuf,
+    /// Seconds for a worker process to be ready in a new environment; then the old one goes on
+    #[arg(long, env = "UPDRAFT_READY_TIMEOUT_S", default_value_t = 180, value_name = "S")]
+    pub ready_timeout_s: u64,
     /// Airflow's [logging] base_log_folder, of which task logs are shipped
     #[arg(long, env = "UPDRAFT_BASE_LOG_FOLDER", requires = "remote_log_folder", value_name = "DIR")]
     pub base_log_folder: Option<PathBuf>,
@@ -141,6 +152,9 @@ pub struct RunSettings {
         value_name = "NAME"
     )]
     pub environment: String,
+    /// Folder of the DAG files in the repository, for an Airflow 2 that reads them from dags_folder
+    #[arg(long, env = "UPDRAFT_DAGS_SUBDIR", default_value = "dags", value_name = "DIR")]
+    pub dags_subdir: PathBuf,
     /// Milliseconds for which old and new run side by side at a flip
     #[arg(long, env = "UPDRAFT_OVERLAP_MS", default_value_t = 3_000, value_name = "MS")]
     pub overlap_ms: u64,

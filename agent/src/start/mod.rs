@@ -1,6 +1,7 @@
 //! From settings to a supervised program: one function for each subcommand.
 
 mod delivery;
+mod rolling;
 mod run;
 mod sync;
 mod usage;

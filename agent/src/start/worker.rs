@@ -9,11 +9,12 @@ use objectstore::Store;
 use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
+use super::rolling::Supervised;
 use super::usage;
 use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
 use crate::socket;
-use crate::worker::{Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
+use crate::worker::{CommandLogs, Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
 
 /// Drain requests that wait: they are answered within a moment.
 const REQUESTS: usize = 16;
@@ -50,39 +51,40 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     let logs = shipper(&settings, deliver.volume.root(), &node).await?;
     let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
     let usage = measured.usage.clone();
-    let family = Family::default();
-    let control = Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone()));
     let policy = Policy {
         drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
-        has_control: control.has_control(),
+        has_control: deliver.link.is_some(),
         ..Policy::default()
     };
     let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
     let (requests, taken) = mpsc::channel::<Request>(REQUESTS);
-    let worker = Worker {
-        program: Program { command, variables },
-        node: node.clone(),
-        control,
-        record: record_file(&settings, socket.as_deref(), deliver.volume.root(), &node),
-        running,
-        family,
-        adopted: deliver.adopted.clone(),
-        policy,
-        status,
-        ready: deliver.health.component("worker"),
-        logs: logs.clone(),
-        usage: Some(usage.clone()),
-    };
-
+    let record = record_file(&settings, socket.as_deref(), deliver.volume.root(), &node);
     tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
     let mut supervisor = Supervisor::new();
-    if let Some(logs) = logs {
+    if let Some(logs) = logs.clone() {
         spawn_shipping(&mut supervisor, logs);
     }
     usage::spawn(&mut supervisor, measured);
     // Before the worker: what fails here must not leave a worker without an agent.
     deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     let handle = supervisor.handle();
+    let family = Family::default();
+    let worker = Worker {
+        program: Program { command, variables, slots: None },
+        node: node.clone(),
+        control: Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone())),
+        record,
+        running,
+        adopted: deliver.adopted.clone(),
+        command_logs: CommandLogs::new(settings.base_log_folder.clone(), family.clone()),
+        family,
+        policy,
+        status,
+        ready: deliver.health.component("worker"),
+        logs,
+        usage: Some(usage.clone()),
+    };
+    let worker = Supervised::of(worker, &settings, &deliver)?;
     let mut once = Some((worker, taken));
     supervisor.spawn("worker", Stage::Intake, OnFailure::ShutDown, move |stop| {
         let (once, handle) = (once.take(), handle.clone());

@@ -23,7 +23,7 @@ mod settings;
 mod store;
 mod usage;
 
-pub use allotment::{allotment, slots};
+pub use allotment::allotment;
 pub use journal::{Journal, JournalError};
 pub use live::{Live, LiveError};
 pub use sampler::{Sampler, restore};
