@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::usage::Usage;
+use super::measured::Usage;
 
 /// Version of the request and the answer.
 const SCHEMA: u32 = 1;

@@ -8,8 +8,8 @@ use domain::UsageRecord;
 
 use super::details::Details;
 use super::journal::Journal;
+use super::measured::{Clock, Event, Usage, locked};
 use super::proc_table;
-use super::usage::{Clock, Event, Usage, locked};
 
 /// Between two looks at least, however many tasks begin and end.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
@@ -99,7 +99,7 @@ impl Sampler {
         let now = usage.now();
         tell(&mut meter, now);
         let closed = (last || meter.window_left_ms(now) == 0).then(|| meter.close(now));
-        self.keep(&mut meter, closed, now, last);
+        self.keep(&mut meter, closed.as_deref(), now, last);
     }
 
     fn look_once(&mut self, meter: &mut Meter, looked: &mut bool) {
@@ -118,13 +118,13 @@ impl Sampler {
     }
 
     /// Closed rows and the open window go to disk.
-    fn keep(&mut self, meter: &mut Meter, closed: Option<Vec<UsageRecord>>, now: Now, last: bool) {
-        if let Some(rows) = &closed {
+    fn keep(&mut self, meter: &mut Meter, closed: Option<&[UsageRecord]>, now: Now, last: bool) {
+        if let Some(rows) = closed {
             metrics::counter!("updraft_agent_usage_rows_total").increment(rows.len() as u64);
             self.usage.publish(rows);
         }
         let Some(journal) = &self.journal else { return };
-        if let Some(rows) = &closed
+        if let Some(rows) = closed
             && let Err(error) = journal.close(rows)
         {
             tracing::error!(
