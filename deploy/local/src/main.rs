@@ -7,6 +7,7 @@ mod demo;
 mod descent;
 mod failure;
 mod failures;
+mod fleet;
 mod ledger;
 mod machine;
 mod measure;
@@ -92,7 +93,7 @@ async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
         Command::Down => bring_up::down(&state, progress).await?,
         Command::Urls => bring_up::print_urls(&state),
         Command::Measure { what } => return measure::run(what, &state, progress).await,
-        Command::Demo => return demo::run(&state, progress).await,
+        Command::Demo => return demo::run(&state.with_overrides(demo::overrides()), progress).await,
         Command::Failures { rows } => {
             let overrides = failures::overrides(&state);
             return failures::run(&state.with_overrides(overrides), progress, &rows).await;
