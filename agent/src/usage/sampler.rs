@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_usage::{Allotment, Identity, Meter, News, Now, Writer};
+use agent_usage::{Allotment, Identity, Meter, News, Now, Saved, Writer};
 use daemon::CancellationToken;
 use domain::UsageRecord;
 
@@ -99,26 +99,32 @@ impl Sampler {
         let now = usage.now();
         tell(&mut meter, now);
         let closed = (last || meter.window_left_ms(now) == 0).then(|| meter.close(now));
-        self.keep(&mut meter, closed.as_deref(), now, last);
+        let due = closed.is_some() || now.mono_ms.saturating_sub(self.saved_ms) >= SAVE_EVERY_MS;
+        let saved = self.journal.as_ref().filter(|_| due).map(|journal| {
+            self.saved_ms = now.mono_ms;
+            (!last).then(|| meter.save(journal.boot_id(), proc_table::uptime_ms(), now))
+        });
+        // Writing may take its time; whoever asks or reaps meanwhile need not wait.
+        drop(meter);
+        self.keep(closed.as_deref(), saved);
     }
 
     fn look_once(&mut self, meter: &mut Meter, looked: &mut bool) {
         if std::mem::replace(looked, true) {
             return;
         }
-        let mut table = proc_table::read(&meter.follow(), &mut self.details);
+        let mut table = proc_table::read(&meter.follow(), &meter.workers(), &mut self.details);
         if let Some(folder) = &self.log_folder {
             for path in meter.logs() {
-                if let Ok(metadata) = std::fs::metadata(folder.join(&path)) {
-                    table.logs.push((path, metadata.len()));
-                }
+                let size = std::fs::metadata(folder.join(&path)).map_or(0, |metadata| metadata.len());
+                table.logs.push((path, size));
             }
         }
         meter.sample(&table, self.usage.now());
     }
 
-    /// Closed rows and the open window go to disk.
-    fn keep(&mut self, meter: &mut Meter, closed: Option<&[UsageRecord]>, now: Now, last: bool) {
+    /// Closed rows and the open window (`Some(None)`: there is none any more) go to disk.
+    fn keep(&self, closed: Option<&[UsageRecord]>, saved: Option<Option<Saved>>) {
         if let Some(rows) = closed {
             metrics::counter!("updraft_agent_usage_rows_total").increment(rows.len() as u64);
             self.usage.publish(rows);
@@ -133,16 +139,13 @@ impl Sampler {
                 "usage of a minute is not on disk"
             );
         }
-        if closed.is_some() || now.mono_ms.saturating_sub(self.saved_ms) >= SAVE_EVERY_MS {
-            self.saved_ms = now.mono_ms;
-            let saved = if last {
-                journal.forget_open()
-            } else {
-                journal.save(&meter.save(journal.boot_id(), proc_table::uptime_ms(), now))
-            };
-            if let Err(error) = saved {
-                tracing::warn!(error = daemon::chain(&error), "open usage is not on disk");
-            }
+        let kept = match saved {
+            Some(Some(saved)) => journal.save(&saved),
+            Some(None) => journal.forget_open(),
+            None => Ok(()),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(error = daemon::chain(&error), "open usage is not on disk");
         }
         if closed.is_some() {
             self.usage.closed.notify_one();
@@ -161,7 +164,7 @@ pub fn restore(journal: &Journal, fresh: (Writer, Allotment, u64), clock: &Clock
         let (writer, allotment, stuck_after_ms) = fresh;
         return Meter::new(writer, allotment, stuck_after_ms, clock.now());
     };
-    let table = proc_table::read(&saved.follow(), &mut Details::default());
+    let table = proc_table::read(&saved.follow(), &[], &mut Details::default());
     let (meter, rows) = Meter::restore(saved, journal.boot_id(), &table, fresh, clock.now());
     let lost: Vec<_> =
         rows.iter().filter(|row| row.state == agent_usage::LOST).map(|row| &row.ti_id).collect();

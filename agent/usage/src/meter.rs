@@ -66,6 +66,9 @@ impl Meter {
 
     /// The worker says that it runs an attempt, in the pool child `pool_pid` where it knows that.
     pub fn active(&mut self, identity: &Identity, pool_pid: Option<u32>, root: Option<u32>, now: Now) {
+        if self.attempts.has_ended(identity) {
+            return; // The answer is older than the line that said so.
+        }
         let number = self.attempts.begun(identity, root, now);
         self.open_row(number, now);
         if let Some(pid) = pool_pid {
@@ -207,7 +210,8 @@ impl Meter {
             let mut attempts = self.attempts.by_number.values_mut();
             let its = attempts.find(|attempt| attempt.identity.log_path.as_ref() == Some(path));
             let Some(attempt) = its else { continue };
-            let before = attempt.log_size.replace(*size).unwrap_or(0);
+            // A task that comes back from its deferral goes on in the log it had.
+            let before = attempt.log_size.replace(*size).unwrap_or(*size);
             // Airflow empties a log that it has uploaded; then it grows anew.
             let grown = if *size >= before { size - before } else { *size };
             attempt.activity.look(attempt.used, grown > 0, self.sampled);
@@ -283,7 +287,12 @@ impl Meter {
         self.ledger.known.keys().copied().collect()
     }
 
-    /// Logs whose sizes the next table must hold.
+    /// Main processes of workers, which the next table must hold too.
+    pub fn workers(&self) -> Vec<u32> {
+        self.ledger.workers()
+    }
+
+    /// Logs whose sizes (0 for those that are not there) the next table must hold.
     pub fn logs(&self) -> Vec<String> {
         let attempts = self.attempts.by_number.values().filter(|attempt| attempt.row.is_some());
         attempts.filter_map(|attempt| attempt.identity.log_path.clone()).collect()
