@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,16 @@ const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// How often the open window is saved: so much of a window is lost when agent and worker are killed.
 const SAVE_EVERY_MS: u64 = 5_000;
 
+/// Closed windows that wait in memory while the disk is full: an hour.
+const UNWRITTEN: usize = 60;
+
+/// What becomes of the open window on disk.
+enum Open {
+    Unchanged,
+    Holds(Box<Saved>),
+    Ended,
+}
+
 /// Looks at the processes, closes windows, and keeps both on disk.
 #[derive(Debug)]
 pub struct Sampler {
@@ -30,6 +41,8 @@ pub struct Sampler {
     /// Between two looks.
     pub pause: Duration,
     details: Details,
+    /// Closed windows that the disk did not take.
+    unwritten: VecDeque<Vec<UsageRecord>>,
     saved_ms: u64,
 }
 
@@ -42,7 +55,15 @@ impl Sampler {
         pause: Duration,
     ) -> Self {
         let pause = pause.max(LEAST_PAUSE);
-        Self { usage, journal, log_folder, pause, details: Details::default(), saved_ms: 0 }
+        Self {
+            usage,
+            journal,
+            log_folder,
+            pause,
+            details: Details::default(),
+            unwritten: VecDeque::new(),
+            saved_ms: 0,
+        }
     }
 
     /// Looks until `stop`, then closes the last window.
@@ -100,13 +121,20 @@ impl Sampler {
         tell(&mut meter, now);
         let closed = (last || meter.window_left_ms(now) == 0).then(|| meter.close(now));
         let due = closed.is_some() || now.mono_ms.saturating_sub(self.saved_ms) >= SAVE_EVERY_MS;
-        let saved = self.journal.as_ref().filter(|_| due).map(|journal| {
+        let open = match &self.journal {
+            Some(journal) if due && !last => {
+                let uptime_ms = proc_table::uptime_ms();
+                Open::Holds(Box::new(meter.save(journal.boot_id(), uptime_ms, now)))
+            }
+            _ if last => Open::Ended,
+            _ => Open::Unchanged,
+        };
+        if due {
             self.saved_ms = now.mono_ms;
-            (!last).then(|| meter.save(journal.boot_id(), proc_table::uptime_ms(), now))
-        });
+        }
         // Writing may take its time; whoever asks or reaps meanwhile need not wait.
         drop(meter);
-        self.keep(closed.as_deref(), saved);
+        self.keep(closed.as_deref(), open);
     }
 
     fn look_once(&mut self, meter: &mut Meter, looked: &mut bool) {
@@ -123,26 +151,37 @@ impl Sampler {
         meter.sample(&table, self.usage.now());
     }
 
-    /// Closed rows and the open window (`Some(None)`: there is none any more) go to disk.
-    fn keep(&self, closed: Option<&[UsageRecord]>, saved: Option<Option<Saved>>) {
+    /// Closed rows and the open window go to disk.
+    fn keep(&mut self, closed: Option<&[UsageRecord]>, open: Open) {
         if let Some(rows) = closed {
             metrics::counter!("updraft_agent_usage_rows_total").increment(rows.len() as u64);
             self.usage.publish(rows);
         }
         let Some(journal) = &self.journal else { return };
-        if let Some(rows) = closed
-            && let Err(error) = journal.close(rows)
-        {
-            tracing::error!(
-                error = daemon::chain(&error),
-                rows = rows.len(),
-                "usage of a minute is not on disk"
-            );
+        self.unwritten.extend(closed.map(<[UsageRecord]>::to_vec));
+        while let Some(rows) = self.unwritten.front() {
+            if let Err(error) = journal.close(rows) {
+                let windows = self.unwritten.len();
+                if closed.is_some() {
+                    tracing::error!(
+                        error = daemon::chain(&error),
+                        windows,
+                        "usage waits in memory for the disk"
+                    );
+                }
+                if windows > UNWRITTEN {
+                    metrics::counter!("updraft_agent_usage_dropped_windows_total").increment(1);
+                    self.unwritten.pop_front();
+                }
+                // The open window on disk stands for the first of them: it must not go.
+                return;
+            }
+            self.unwritten.pop_front();
         }
-        let kept = match saved {
-            Some(Some(saved)) => journal.save(&saved),
-            Some(None) => journal.forget_open(),
-            None => Ok(()),
+        let kept = match open {
+            Open::Holds(saved) => journal.save(&saved),
+            Open::Ended => journal.forget_open(),
+            Open::Unchanged => Ok(()),
         };
         if let Err(error) = kept {
             tracing::warn!(error = daemon::chain(&error), "open usage is not on disk");
