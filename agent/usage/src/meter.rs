@@ -88,7 +88,7 @@ impl Meter {
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let unlinked = !attempt.is_linked;
         attempt.ended = Some(Ended { state: state.to_owned(), at: now });
-        if let Some(charge) = self.ledger.claim(number).filter(|_| unlinked) {
+        if unlinked && let Some(charge) = self.ledger.claim(number) {
             self.book(&[charge], now);
         }
         self.open_row(number, now);
@@ -113,7 +113,7 @@ impl Meter {
         self.window.whole.counters += grown;
         self.book(&charges, now);
         self.hold_memory(table, elapsed_ms, now);
-        self.read_logs(&table.logs);
+        self.read_logs(&table.logs, now);
         self.sampled = now;
         let silent: Vec<u64> = self.look_at_attempts(now);
         for number in silent {
@@ -205,7 +205,7 @@ impl Meter {
         }
     }
 
-    fn read_logs(&mut self, logs: &[(String, u64)]) {
+    fn read_logs(&mut self, logs: &[(String, u64)], now: Now) {
         for (path, size) in logs {
             let mut attempts = self.attempts.by_number.values_mut();
             let its = attempts.find(|attempt| attempt.identity.log_path.as_ref() == Some(path));
@@ -214,7 +214,7 @@ impl Meter {
             let before = attempt.log_size.replace(*size).unwrap_or(*size);
             // Airflow empties a log that it has uploaded; then it grows anew.
             let grown = if *size >= before { size - before } else { *size };
-            attempt.activity.look(attempt.used, grown > 0, self.sampled);
+            attempt.activity.look(attempt.used, grown > 0, now);
             if let Some(row) = attempt.row.as_mut() {
                 row.used.log_bytes += grown;
             }
