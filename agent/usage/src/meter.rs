@@ -73,7 +73,7 @@ impl Meter {
         self.open_row(number, now);
         if let Some(pid) = pool_pid {
             let charges = self.ledger.hold(pid, number, &mut self.attempts);
-            self.book(&charges, now);
+            self.book_late(&charges, now);
         }
     }
 
@@ -89,7 +89,7 @@ impl Meter {
         let unlinked = !attempt.is_linked;
         attempt.ended = Some(Ended { state: state.to_owned(), at: now });
         if unlinked && let Some(charge) = self.ledger.claim(number) {
-            self.book(&[charge], now);
+            self.book_late(&[charge], now);
         }
         self.open_row(number, now);
         self.ledger.release(number);
@@ -102,7 +102,7 @@ impl Meter {
     /// The agent has reaped an orphan.
     pub fn reaped(&mut self, process: &Reaped, now: Now) {
         let charge = self.ledger.reaped(process, &self.attempts);
-        self.book(&[charge], now);
+        self.book_late(&[charge], now);
     }
 
     /// Counts what was used since the last table.
@@ -120,6 +120,12 @@ impl Meter {
             self.end(number, UNKNOWN, now);
         }
         self.attempts.forget(now);
+    }
+
+    /// Charges between two tables: the whole must not stay behind them.
+    fn book_late(&mut self, charges: &[Charge], now: Now) {
+        self.window.whole.counters += self.ledger.grown();
+        self.book(charges, now);
     }
 
     fn book(&mut self, charges: &[Charge], now: Now) {
