@@ -17,16 +17,16 @@ mod allotment;
 mod details;
 mod journal;
 mod live;
+mod measured;
 mod proc_table;
 mod sampler;
 mod settings;
 mod store;
-mod usage;
 
 pub use allotment::allotment;
 pub use journal::{Journal, JournalError};
 pub use live::{Live, LiveError};
+pub use measured::{Backlog, Clock, Event, Report, Usage};
 pub use sampler::{Sampler, restore};
 pub use settings::UsageSettings;
 pub use store::ship;
-pub use usage::{Backlog, Clock, Event, Report, Usage};
