@@ -2,6 +2,7 @@
 
 mod delivery;
 mod run;
+mod shipping;
 mod sync;
 mod worker;
 

@@ -8,6 +8,7 @@ mod name;
 mod record;
 mod running;
 mod tasks;
+mod workplace;
 
 pub use control::Control;
 pub use driver::{Request, Worker, WorkerError};
@@ -16,3 +17,4 @@ pub use name::{NodeName, node_name};
 pub use record::{RecordError, RecordFile};
 pub use running::{Left, Running, RunningFile};
 pub use tasks::{Task, Tasks};
+pub use workplace::{LeftLogs, Workplace};
