@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::Backoff;
 use domain::{Nudge, NudgeKind, PublicationId, Ref, RepositoryName, keys};
 use objectstore::{ETag, Fetched};
 use tokio::sync::{Notify, watch};
@@ -10,6 +11,9 @@ use super::current::{CurrentError, advance};
 use super::prepare::{PrepareError, Preparer, Ready};
 use super::tree::remove_abandoned;
 use crate::link::BrokerLink;
+
+/// Longest pause between two looks while something fails: a full disk or a store that is away is not hammered.
+const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// What is known about a followed repository.
 #[derive(Debug, Clone, Default)]
@@ -69,12 +73,17 @@ impl Follower {
     pub async fn run(&self, stop: CancellationToken) {
         remove_abandoned(self.preparer.volume(), &self.repository);
         let (mut known, mut nudged) = (None, false);
+        let mut backoff = Backoff::new(self.poll, RETRY_MAX.max(self.poll));
         loop {
             let before = self.told();
             let result = tokio::select! {
                 () = stop.cancelled() => return,
                 result = self.look(&mut known) => result,
             };
+            let pause = if result.is_ok() { self.poll } else { backoff.next_wait() };
+            if result.is_ok() {
+                backoff = Backoff::new(self.poll, RETRY_MAX.max(self.poll));
+            }
             self.show(result.err().as_ref());
             // Whoever nudges may not have listened when this candidate was found by a poll.
             if let Some(sequence) = self.told().filter(|_| nudged && before == self.told()) {
@@ -83,7 +92,7 @@ impl Follower {
             nudged = tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.nudged.notified() => true,
-                () = tokio::time::sleep(self.poll) => false,
+                () = tokio::time::sleep(pause) => false,
             };
         }
     }

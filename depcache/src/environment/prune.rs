@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use domain::{Digest, EnvId, Manifest};
@@ -210,7 +210,7 @@ pub fn size_bytes(path: &Path) -> u64 {
     let files = walkdir::WalkDir::new(path).into_iter().flatten();
     files
         .filter_map(|entry| entry.metadata().ok())
-        .filter(|metadata| metadata.is_file())
+        .filter(fs::Metadata::is_file)
         .map(|metadata| metadata.len())
         .sum()
 }
@@ -272,7 +272,7 @@ mod tests {
         let held = hold(&volume.join("envs").join(ids[1].to_string())).unwrap();
         assert!(held.is_some());
         let named = BTreeSet::from([ids[0]]);
-        let bounds = |high_bytes| Bounds { high_bytes, low_bytes: 0, keep: Duration::from_secs(3_600) };
+        let bounds = |high_bytes| Bounds { high_bytes, low_bytes: 0, keep: Duration::from_hours(1) };
         assert_eq!(
             prune(volume, &named, 0, bounds(1 << 30), at(0)).unwrap().environments,
             0,

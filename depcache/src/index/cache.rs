@@ -48,9 +48,10 @@ impl Cache {
     pub fn bounded(mut self, environment: &dyn Fn(&str) -> Option<String>) -> Self {
         const NAME: &str = "UPDRAFT_CACHE_MAX_BYTES";
         if let Some(text) = environment(NAME).filter(|text| !text.is_empty()) {
-            match text.trim().parse() {
-                Ok(limit_bytes) => self.limit_bytes = limit_bytes,
-                Err(_) => tracing::warn!(value = text, "{NAME} is no number of bytes and is ignored"),
+            if let Ok(limit_bytes) = text.trim().parse() {
+                self.limit_bytes = limit_bytes;
+            } else {
+                tracing::warn!(value = text, "{NAME} is no number of bytes and is ignored");
             }
         }
         self
