@@ -1,4 +1,4 @@
-//! Task logs of a worker: its own, and those that agents of other workers on the volume left.
+//! Task logs of a worker: its own, and those (with their usage) that agents of other workers on the volume left.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use objectstore::Store;
 
 use super::delivery::StartError;
 use crate::settings::WorkerSettings;
-use crate::worker::{LeftLogs, Workplace};
+use crate::worker::{LeftBehind, Workplace};
 
 /// Pauses before shipping is begun again after a failure.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -20,7 +20,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub(super) struct Shipping {
     pub(super) shipper: Arc<Shipper>,
     /// The worker's folder on a shared volume; absent where the state folder is the worker's own.
-    place: Option<(Workplace, LeftLogs)>,
+    place: Option<(Workplace, LeftBehind)>,
     /// Everything is in the store.
     shipped: Arc<AtomicBool>,
 }
@@ -45,7 +45,12 @@ impl Shipping {
             let workers = volume.join("workers");
             let failed = |source| StartError::System { step: "the worker's folder cannot be used", source };
             let place = Workplace::take(&workers, node).await.map_err(failed)?;
-            let left = LeftLogs { workers, log_folder: folder.clone(), store: store.clone(), delete_local };
+            let usage = match &settings.delivery.store {
+                Some(url) => Some(Store::open(url).await?),
+                None => None,
+            };
+            let left =
+                LeftBehind { workers, log_folder: folder.clone(), store: store.clone(), delete_local, usage };
             (place.logs(), Some((place, left)))
         };
         let mut shipping = agent_logs::Settings::new(folder.clone(), state, host);
@@ -71,7 +76,7 @@ impl Shipping {
         });
         let Some((_, left)) = &self.place else { return };
         let left = left.clone();
-        supervisor.spawn("left logs", Stage::Intake, again, move |stop| {
+        supervisor.spawn("left behind", Stage::Intake, again, move |stop| {
             let left = left.clone();
             async move {
                 left.run(stop).await;

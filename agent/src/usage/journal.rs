@@ -98,6 +98,12 @@ impl Journal {
         remove(&self.folder.join("open.json"))
     }
 
+    /// Nothing in `folder` waits for the store or for being closed.
+    pub fn is_done(folder: &Path) -> bool {
+        let waits = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        !folder.join("open.json").exists() && !waits(&folder.join("closed"))
+    }
+
     /// Keeps a closed window until the store has it. The same rows have the same file.
     pub fn close(&self, rows: &[UsageRecord]) -> Result<(), JournalError> {
         let Some(first) = rows.first() else { return Ok(()) };

@@ -29,4 +29,4 @@ pub use live::{Live, LiveError};
 pub use measured::{Backlog, Clock, Event, Report, Usage};
 pub use sampler::{Sampler, restore};
 pub use settings::UsageSettings;
-pub use store::ship;
+pub use store::{finish_left, ship};

@@ -26,4 +26,4 @@ pub use running::{Left, Running, RunningFile};
 pub(crate) use slots::{SLOTS_FLAGS, joined};
 pub use slots::{autoscales, slots};
 pub use tasks::{Task, Tasks};
-pub use workplace::{LeftLogs, Workplace};
+pub use workplace::{LeftBehind, Workplace};

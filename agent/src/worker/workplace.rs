@@ -1,4 +1,4 @@
-//! The folder of a worker on the volume, `workers/<node>/`: positions of its logs. Names of workers are used once, so
+//! The folder of a worker on the volume, `workers/<node>/`: positions of its logs, its usage. Names of workers are used once, so
 //! what an agent could not finish is finished by the agents of other workers on the same volume.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,6 +9,8 @@ use std::time::Duration;
 use agent_logs::{Settings, Shipper};
 use daemon::CancellationToken;
 use objectstore::Store;
+
+use crate::usage::{Journal, finish_left};
 
 /// Somebody may be finishing the logs of an earlier agent of this name, for this long at most.
 const TAKE: Duration = Duration::from_secs(40);
@@ -71,8 +73,16 @@ impl Workplace {
         self.path.join("logs")
     }
 
-    /// Everything in it is done.
+    /// Where its usage lies.
+    pub fn usage(&self) -> PathBuf {
+        self.path.join("usage")
+    }
+
+    /// Its logs are done; with usage that waits for the store it stays for the next agent.
     pub fn remove(self) {
+        if !Journal::is_done(&self.usage()) {
+            return;
+        }
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "the folder of an ended worker stays");
         }
@@ -89,9 +99,9 @@ fn same(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Finishes the logs of workers whose agents are gone, until `stop`.
+/// Finishes logs and usage of workers whose agents are gone, until `stop`.
 #[derive(Debug, Clone)]
-pub struct LeftLogs {
+pub struct LeftBehind {
     /// Folder of all workers.
     pub workers: PathBuf,
     /// Airflow's log folder.
@@ -100,9 +110,11 @@ pub struct LeftLogs {
     pub store: Store,
     /// Whether local logs go once they are shipped.
     pub delete_local: bool,
+    /// Where the usage goes; absent: it is not written down.
+    pub usage: Option<Store>,
 }
 
-impl LeftLogs {
+impl LeftBehind {
     /// Looks again and again.
     pub async fn run(&self, stop: CancellationToken) {
         let mut free = Vec::new();
@@ -139,8 +151,15 @@ impl LeftLogs {
             tracing::warn!(folder = %path.display(), logs = ?left, "logs of an ended worker wait for the store");
             return;
         }
+        if let Some(store) = &self.usage
+            && place.usage().exists()
+            && let Ok(journal) = Journal::open(place.usage())
+            && !finish_left(&journal, store).await
+        {
+            return;
+        }
         if shipper.clean().await {
-            tracing::info!(folder = %path.display(), "the logs of an ended worker are in the store");
+            tracing::info!(folder = %path.display(), "logs and usage of an ended worker are in the store");
             place.remove();
         }
     }
@@ -159,11 +178,12 @@ mod tests {
         let store = Store::open(&format!("file://{}/store", dir.path().display())).await.unwrap();
         let place = Workplace::take(&workers, "w1@h").await.unwrap();
         let shipper = Shipper::new(Settings::new(logs.clone(), place.logs(), "h".into()), store.clone());
-        let left_logs = LeftLogs {
+        let left_logs = LeftBehind {
             workers: workers.clone(),
             log_folder: logs,
             store: store.clone(),
             delete_local: false,
+            usage: Some(store.clone()),
         };
         assert!(left_logs.free().is_empty(), "held");
         // A position is written, then its agent is gone.
