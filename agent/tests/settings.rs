@@ -33,13 +33,16 @@ fn each_setting_says_where_it_comes_from() {
     costs_token is not set
     costs_url is not set
     cpu_milli is not set
+    dags_subdir = dags  (default)
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)
     memory_bytes is not set
+    mode = auto  (default)
     poll_interval_ms = 2000  (default)
     pool = heavy  (flag)
     python is not set
+    ready_timeout_s = 180  (default)
     reference = main  (default)
     release = default  (default)
     remote_log_folder is not set

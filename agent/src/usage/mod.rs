@@ -23,7 +23,7 @@ mod sampler;
 mod settings;
 mod store;
 
-pub use allotment::{allotment, slots};
+pub use allotment::allotment;
 pub use journal::{Journal, JournalError};
 pub use live::{Live, LiveError};
 pub use measured::{Backlog, Clock, Event, Report, Usage};

@@ -1,5 +1,6 @@
 use agent_usage::Identity;
 
+use super::command_lines::{self, Commanded};
 use super::tasks::Task;
 
 /// What a line of the worker's log says.
@@ -9,9 +10,11 @@ pub enum Seen {
     Ready,
     /// A task begins.
     Begun(Box<Task>),
+    /// A task of Airflow 2 begins; its log is to be looked for.
+    Commanded(Box<Commanded>),
     /// A workload has ended.
     Ended {
-        /// The task instance's or callback's id.
+        /// The task instance's or callback's id; Celery's on Airflow 2.
         id: String,
         /// `success`, `failed`, … where the line says.
         state: Option<String>,
@@ -29,6 +32,12 @@ pub fn read_line(line: &str) -> Option<Seen> {
         let id: String = after[start..].chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
         let state = line.find("final_state").and_then(|at| word(&line[at + "final_state".len()..]));
         return (!id.is_empty()).then_some(Seen::Ended { id, state });
+    }
+    if line.contains("Executing command in Celery") {
+        return command_lines::begun(line).map(|begun| Seen::Commanded(Box::new(begun)));
+    }
+    if let Some(id) = command_lines::ended(line) {
+        return Some(Seen::Ended { id, state: None });
     }
     let mut words = line.split_whitespace();
     let ready =
