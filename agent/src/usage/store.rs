@@ -53,6 +53,7 @@ pub async fn ship(usage: Arc<Usage>, journal: Journal, store: Store, stop: Cance
     while Instant::now() < until && round(&usage, &journal, &store).await {
         tokio::time::sleep(PAUSES.0).await;
     }
+    journal.leave();
 }
 
 /// Answers whether something is left because of a failure.
