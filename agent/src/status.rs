@@ -42,7 +42,7 @@ impl Overview {
     pub fn text(&self, now_ms: u64) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        drop(self.write(&mut text, now_ms));
+        self.write(&mut text, now_ms).unwrap_or_default();
         text
     }
 

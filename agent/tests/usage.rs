@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{Agent, children, script, wait};
 
-const ID: &str = "0193-burn";
+const ID: &str = "0193-beef";
 
 /// Burns CPU in a child until it has used `cpu_s`, then writes what getrusage says of itself and the child.
 const BURN: &str = "

@@ -150,6 +150,15 @@ impl Journal {
         })
     }
 
+    /// Removes the folders of a journal in which nothing is left.
+    pub fn leave(&self) {
+        // Refused where something is left, which is what is wanted.
+        let removed = fs::remove_dir(self.folder.join("closed")).and_then(|()| fs::remove_dir(&self.folder));
+        if let Err(error) = removed {
+            tracing::debug!(folder = %self.folder.display(), %error, "the journal stays");
+        }
+    }
+
     /// The store has it.
     pub fn stored(path: &Path) -> Result<(), JournalError> {
         remove(path)

@@ -55,6 +55,7 @@ pub async fn ship(usage: Arc<Usage>, journal: Journal, store: Store, stop: Cance
     while Instant::now() < until && round(&usage, &journal, &store).await {
         tokio::time::sleep(PAUSES.0).await;
     }
+    journal.leave();
 }
 
 /// Closes and ships what the agent of a worker that is gone left; answers whether nothing is left.

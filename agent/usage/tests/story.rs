@@ -208,6 +208,27 @@ fn an_attempt_of_which_only_processes_speak_is_named_by_the_worker_later() {
 }
 
 #[test]
+fn a_task_of_airflow_2_is_known_by_its_title_until_the_worker_names_it() {
+    let mut meter = Meter::new(writer("w-1"), ALLOTMENT, 600_000, now(0));
+    meter.worker_started(10);
+    meter.sample(&table(0, worker(1, (0, 0), &[])), now(0));
+    let title = "airflow task supervisor: ['airflow', 'tasks', 'run', 'etl', 'fit', 'r1', '--local', '--map-index', '2']";
+    let below = [process(12, 11, title, 1, 0), process(13, 12, "airflow task runner: etl fit r1 77", 2, 0)];
+    meter.sample(&table(3, worker(1, (0, 0), &below)), now(3));
+    let running = meter.facts(now(3)).running;
+    assert_eq!((running.len(), &*running[0].name), (1, "etl.fit run r1 map 2"));
+    let named =
+        Identity { id: "celery-id".into(), ti_id: String::new(), map_index: 2, try_number: 3, ..fit("") };
+    meter.begun(&named, Some(10), now(4));
+    meter.sample(&table(5, worker(1, (0, 4), &[])), now(5));
+    meter.ended("celery-id", "success", now(5));
+    let rows = meter.close(now(5));
+    let task: Vec<_> = rows.iter().filter(|row| row.kind == UsageKind::Task).collect();
+    assert_eq!(task.len(), 1);
+    assert_eq!((&*task[0].state, task[0].try_number, cpu_s(&rows, UsageKind::Task)), ("success", 3, 4));
+}
+
+#[test]
 fn an_orphan_that_was_never_seen_below_its_task_is_known_by_its_environment() {
     let mut meter = running();
     let context =
