@@ -29,6 +29,7 @@ fn each_setting_says_where_it_comes_from() {
     broker_url = (hidden)  (environment)
     command = airflow celery worker  (flag)
     config = agent.toml  (flag)
+    delete_local_logs is not set
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)
@@ -43,6 +44,9 @@ fn each_setting_says_where_it_comes_from() {
     state_dir is not set
     store = file:///s  (environment)
     volume = /updraft  (default)
+    volume_high_bytes = 42949672960  (default)
+    volume_keep_s = 86400  (default)
+    volume_low_bytes = 34359738368  (default)
     worker_name is not set
     ");
 }
