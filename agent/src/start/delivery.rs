@@ -47,6 +47,15 @@ pub enum StartError {
     /// Repositories are named, but no store.
     #[error("repositories are followed, but no store is named; set --store or UPDRAFT_STORE")]
     NoStore,
+    /// A worker that reads its code from one folder cannot serve several repositories.
+    #[error("{} repositories are followed, but a worker in process mode runs one", repositories.len())]
+    OneRepository {
+        /// The repositories.
+        repositories: Vec<String>,
+    },
+    /// Celery would change slots that the agent divides.
+    #[error("a worker in process mode cannot use Celery's autoscale")]
+    Autoscale,
 }
 
 impl StartError {
@@ -54,6 +63,8 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoStore
+            | Self::OneRepository { .. }
+            | Self::Autoscale
             | Self::Store(objectstore::Error::Address { .. })
             | Self::Base(base::Error::Describe(BaseError::NotFound { .. })) => exit::USAGE,
             _ => exit::UNAVAILABLE,
@@ -65,6 +76,12 @@ impl StartError {
         match self {
             Self::Base(base::Error::Describe(error)) => error.hint().map(str::to_owned),
             Self::Store(error) => error.hint().map(str::to_owned),
+            Self::OneRepository { .. } => {
+                Some("give each repository workers, and a queue, of its own".to_owned())
+            }
+            Self::Autoscale => Some(
+                "give the worker a fixed concurrency; the number of workers follows the queue".to_owned(),
+            ),
             Self::Socket(SocketError::Taken { .. }) => Some("give each agent a socket of its own".to_owned()),
             _ => None,
         }
@@ -236,7 +253,7 @@ impl Deliver {
 
     /// The API without a worker.
     pub fn api(&self) -> Api {
-        Api { preparer: self.preparer.clone(), followed: self.followed.clone(), worker: None }
+        Api { preparer: self.preparer.clone(), followed: self.followed.clone(), worker: None, usage: None }
     }
 
     /// Variables that every child gets.

@@ -6,11 +6,13 @@ use daemon::{OnFailure, Outcome, SecondSignal, Signals, Stage, Supervisor};
 use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
+use super::rolling::Supervised;
 use super::shipping::Shipping;
+use super::usage;
 use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
 use crate::socket;
-use crate::worker::{Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
+use crate::worker::{CommandLogs, Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
 
 /// Drain requests that wait: they are answered within a moment.
 const REQUESTS: usize = 16;
@@ -21,8 +23,8 @@ const LAST_STAGES: Duration = Duration::from_mins(2);
 
 /// `updraft-agent worker`: supervises until it is told to stop and the worker has ended.
 pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
-    let NodeName { node, command } =
-        node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
+    let host = host_name();
+    let NodeName { node, command } = node_name(&settings.command, settings.worker_name.as_deref(), &host);
     let mut deliver = Deliver::prepare(&settings.delivery, &settings.repository, &command).await?;
     let socket = match &settings.socket {
         Some(path) => {
@@ -45,37 +47,42 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     // What finds this agent again must not find its worker.
     variables.insert(FLEET_MARKER.to_owned(), None);
     let shipping = Shipping::prepare(&settings, deliver.volume.root(), &node).await?;
-    let family = Family::default();
-    let control = Control::new(deliver.link.clone(), node.clone(), family.clone());
+    let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
+    let usage = measured.usage.clone();
     let policy = Policy {
         drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
-        has_control: control.has_control(),
+        has_control: deliver.link.is_some(),
         ..Policy::default()
     };
     let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
     let (requests, taken) = mpsc::channel::<Request>(REQUESTS);
-    let worker = Worker {
-        program: Program { command, variables },
-        node: node.clone(),
-        control,
-        record: record_file(&settings, socket.as_deref(), deliver.volume.root(), &node),
-        running,
-        family,
-        adopted: deliver.adopted.clone(),
-        policy,
-        status,
-        ready: deliver.health.component("worker"),
-        logs: shipping.as_ref().map(|shipping| shipping.shipper.clone()),
-    };
-
+    let record = record_file(&settings, socket.as_deref(), deliver.volume.root(), &node);
     tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
     let mut supervisor = Supervisor::new();
     if let Some(shipping) = &shipping {
         shipping.spawn(&mut supervisor);
     }
+    usage::spawn(&mut supervisor, measured);
     // Before the worker: what fails here must not leave a worker without an agent.
     deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     let handle = supervisor.handle();
+    let family = Family::default();
+    let worker = Worker {
+        program: Program { command, variables, slots: None },
+        node: node.clone(),
+        control: Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone())),
+        record,
+        running,
+        adopted: deliver.adopted.clone(),
+        command_logs: CommandLogs::new(settings.base_log_folder.clone(), family.clone()),
+        family,
+        policy,
+        status,
+        ready: deliver.health.component("worker"),
+        logs: shipping.as_ref().map(|shipping| shipping.shipper.clone()),
+        usage: Some(usage.clone()),
+    };
+    let worker = Supervised::of(worker, &settings, &deliver)?;
     let mut once = Some((worker, taken));
     supervisor.spawn("worker", Stage::Intake, OnFailure::ShutDown, move |stop| {
         let (once, handle) = (once.take(), handle.clone());
@@ -88,7 +95,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         }
     });
     if let Some(listener) = listener {
-        let (api, mut listener) = (deliver.api().with_worker(statuses, requests), Some(listener));
+        let (api, mut listener) = (deliver.api().with_worker(statuses, requests, usage), Some(listener));
         // Answers until the end: whoever drains watches the worker stop.
         supervisor.spawn("socket", Stage::Flush, OnFailure::ShutDown, move |stop| {
             let (api, listener) = (api.clone(), listener.take());

@@ -1,16 +1,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agent_core::{ControlFacts, Event, Sample};
+use agent_core::{ControlFacts, Event as CoreEvent, Sample};
 use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
+use super::command_lines::Commanded;
 use super::tasks::Task;
+use super::titles::running_tasks;
 use crate::link::BrokerLink;
-use crate::process::{Family, Process};
-
-/// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
-const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
+use crate::process::Family;
+use crate::usage::{Event, Usage};
 
 /// Looks at the worker and changes what it consumes.
 #[derive(Debug, Clone)]
@@ -18,12 +18,19 @@ pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
     family: Family,
+    usage: Option<Arc<Usage>>,
 }
 
 impl Control {
-    /// Control of the worker `node`; without a broker only the process tree is looked at.
-    pub fn new(link: Option<Arc<BrokerLink>>, node: String, family: Family) -> Self {
-        Self { link, node, family }
+    /// Control of the worker `node`; without a broker only the process tree is looked at. `usage` is told what
+    /// the worker runs.
+    pub fn new(
+        link: Option<Arc<BrokerLink>>,
+        node: String,
+        family: Family,
+        usage: Option<Arc<Usage>>,
+    ) -> Self {
+        Self { link, node, family, usage }
     }
 
     /// The worker can be asked.
@@ -45,14 +52,18 @@ impl Control {
         Sample { control, running }
     }
 
-    /// The tasks that the worker says it runs, by name and log; `None`: it was not asked or does not answer.
-    pub async fn tasks(&self) -> Option<Vec<Task>> {
+    /// The tasks that the worker says it runs, by name and log, and those of Airflow 2, whose log is to be looked for;
+    /// `None`: it was not asked or does not answer.
+    pub async fn tasks(&self) -> Option<(Vec<Task>, Vec<Commanded>)> {
         let answer = async {
             let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
             pidbox.active().await?.only().map(Some)
         };
         match answer.await {
-            Ok(rows) => rows.map(|rows| rows.iter().filter_map(Task::of).collect()),
+            Ok(rows) => rows.map(|rows| {
+                let commanded = rows.iter().filter_map(Commanded::of).collect();
+                (rows.iter().filter_map(Task::of).collect(), commanded)
+            }),
             Err(error) => {
                 let error: broker::Error = error;
                 tracing::debug!(worker = self.node, %error, "the worker was not asked for its tasks");
@@ -64,20 +75,26 @@ impl Control {
     async fn ask(&self) -> Result<Option<ControlFacts>, broker::Error> {
         let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
         let (active, reserved) = tokio::join!(pidbox.active(), pidbox.reserved());
-        let active = active?.only()?.into_iter().map(task_id).collect();
+        let active = active?.only()?;
+        for event in active.iter().filter_map(attempt) {
+            if let Some(usage) = &self.usage {
+                usage.tell(event);
+            }
+        }
+        let active = active.iter().map(TaskRow::work_id).collect();
         let reserved = u32::try_from(reserved?.only()?.len()).unwrap_or(u32::MAX);
         Ok(Some(ControlFacts { active, reserved }))
     }
 
     /// Cancels the consumers of every queue and sees that none is left.
-    pub async fn cancel_consumers(&self) -> Event {
+    pub async fn cancel_consumers(&self) -> CoreEvent {
         let mut cancelled = Vec::new();
         match self.try_cancel(&mut cancelled).await {
-            Ok(true) => Event::ConsumersCancelled { queues: cancelled },
-            Ok(false) => Event::ConsumersFailed { cancelled },
+            Ok(true) => CoreEvent::ConsumersCancelled { queues: cancelled },
+            Ok(false) => CoreEvent::ConsumersFailed { cancelled },
             Err(error) => {
                 tracing::warn!(worker = self.node, %error, hint = error.hint(), "consumers were not cancelled yet");
-                Event::ConsumersFailed { cancelled }
+                CoreEvent::ConsumersFailed { cancelled }
             }
         }
     }
@@ -92,13 +109,13 @@ impl Control {
     }
 
     /// Consumes `queues` again and sees that all of them are.
-    pub async fn add_consumers(&self, queues: &[String]) -> Event {
+    pub async fn add_consumers(&self, queues: &[String]) -> CoreEvent {
         match self.try_add(queues).await {
-            Ok(true) => Event::ConsumersAdded,
-            Ok(false) => Event::ConsumersFailed { cancelled: Vec::new() },
+            Ok(true) => CoreEvent::ConsumersAdded,
+            Ok(false) => CoreEvent::ConsumersFailed { cancelled: Vec::new() },
             Err(error) => {
                 tracing::warn!(worker = self.node, %error, hint = error.hint(), "consumers were not added yet");
-                Event::ConsumersFailed { cancelled: Vec::new() }
+                CoreEvent::ConsumersFailed { cancelled: Vec::new() }
             }
         }
     }
@@ -118,14 +135,12 @@ impl Control {
     }
 }
 
-fn task_id(row: TaskRow) -> String {
-    row.workload.and_then(|workload| workload.ti).map_or(row.celery_id, |ti| ti.id)
-}
-
-fn running_tasks(processes: &[Process]) -> Vec<String> {
-    processes
-        .iter()
-        .filter_map(|process| RUNNER_TITLES.iter().find_map(|title| process.title.strip_prefix(title)))
-        .map(|rest| rest.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
+/// The attempt that a row of `active` names, with the pool child that runs it.
+fn attempt(row: &TaskRow) -> Option<Event> {
+    // A callback's row does not say its id: its log line does.
+    let identity = match Commanded::of(row) {
+        Some(commanded) => commanded.identity(),
+        None => Task::of(row)?.identity,
+    };
+    (!identity.callback).then(|| Event::Active { identity: Box::new(identity), pool_child: row.worker_pid })
 }

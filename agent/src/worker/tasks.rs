@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use agent_usage::Identity;
 use broker::pidbox::TaskRow;
 
 /// Tasks that are remembered by name at most: more than any worker has slots, so that lost end lines do
@@ -16,6 +17,8 @@ pub struct Task {
     pub name: String,
     /// Path of its log below the log folder.
     pub log_path: String,
+    /// Whom its usage is written down for.
+    pub identity: Identity,
 }
 
 impl Task {
@@ -23,12 +26,23 @@ impl Task {
     pub fn of(row: &TaskRow) -> Option<Self> {
         let workload = row.workload.as_ref()?;
         let log_path = workload.log_path.clone()?;
+        let mut identity =
+            Identity { map_index: -1, log_path: Some(log_path.clone()), ..Identity::default() };
         let Some(ti) = &workload.ti else {
-            return Some(Self { id: row.celery_id.clone(), name: format!("callback {log_path}"), log_path });
+            (identity.id, identity.callback) = (row.celery_id.clone(), true);
+            return Some(Self {
+                id: row.celery_id.clone(),
+                name: format!("callback {log_path}"),
+                log_path,
+                identity,
+            });
         };
-        let map = if ti.map_index >= 0 { format!(" map {}", ti.map_index) } else { String::new() };
-        let name = format!("{}.{} run {}{map} try {}", ti.dag_id, ti.task_id, ti.run_id, ti.try_number);
-        Some(Self { id: ti.id.clone(), name, log_path })
+        (identity.id, identity.ti_id) = (ti.id.clone(), ti.id.clone());
+        (identity.dag_id, identity.task_id) = (ti.dag_id.clone(), ti.task_id.clone());
+        (identity.run_id, identity.map_index) = (ti.run_id.clone(), ti.map_index);
+        identity.try_number = ti.try_number;
+        identity.queue = ti.queue.clone().or_else(|| row.queue.clone()).unwrap_or_default();
+        Some(Self { id: ti.id.clone(), name: identity.name(), log_path, identity })
     }
 }
 

@@ -9,17 +9,21 @@ use crate::failure::Failure;
 use crate::machine;
 use crate::process::Program;
 use crate::repository;
-use crate::services::{AIRFLOW_LOGS, STORE};
+use crate::services::{AIRFLOW_LOGS, STORE, s3_environment};
 use crate::state::State;
 
 /// Seconds without a task after which a worker is drained: long enough to see one worker serve two environments,
 /// short enough to see it go.
 const IDLE_S: u32 = 25;
 
-/// Starts sync, dag-processor, triggerer and autoscaler. Each catches up with the others by itself.
+/// Prices of the demo.
+const PRICES: &str = include_str!("../prices.toml");
+
+/// Starts costs, sync, dag-processor, triggerer and autoscaler. Each catches up with the others by itself.
 pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     let repository = format!("--repository={REPOSITORY}");
     let env = environment(state, base);
+    start_costs(state)?;
     let agent = machine::sibling("updraft-agent")?;
     Program::new("sync", &agent, &["sync"], sync_environment(state, base)).start(state)?;
     for component in ["dag-processor", "triggerer"] {
@@ -39,6 +43,31 @@ pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The dashboard and what answers for usage. It reads the store like everybody else.
+fn start_costs(state: &State) -> Result<(), Failure> {
+    let (prices, token) = (state.path("prices.toml"), state.path("costs.token"));
+    fs::write(&prices, PRICES).map_err(Failure::file("write", &prices))?;
+    fs::write(&token, &state.secrets().costs).map_err(Failure::file("write", &token))?;
+    let mut env = costs_environment(state);
+    env.extend([("UPDRAFT_COSTS_TOKEN_FILE".to_owned(), token.display().to_string())]);
+    let (listen, database) =
+        (format!("127.0.0.1:{}", state.ports().costs), state.path("costs.sqlite").display().to_string());
+    let args = ["serve", "--listen", &listen, "--database", &database];
+    Program::new("costs", &machine::sibling("updraft-costs")?, &args, env).start(state)?;
+    Ok(())
+}
+
+/// What `updraft-costs` needs: the store with the usage, and prices.
+pub(crate) fn costs_environment(state: &State) -> BTreeMap<String, String> {
+    let mut env = machine::environment();
+    env.extend(s3_environment(state));
+    env.extend([
+        ("UPDRAFT_STORE".to_owned(), STORE.to_owned()),
+        ("UPDRAFT_PRICES".to_owned(), state.path("prices.toml").display().to_string()),
+    ]);
+    env
+}
+
 /// Airflow's variables and what an agent needs.
 fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
     let mut env = airflow::environment(state, base);
@@ -55,6 +84,8 @@ fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
             // Task logs are shipped from Airflow's folder to where Airflow looks for them.
             ("UPDRAFT_BASE_LOG_FOLDER", path("airflow/logs")),
             ("UPDRAFT_REMOTE_LOG_FOLDER", AIRFLOW_LOGS.to_owned()),
+            ("UPDRAFT_COSTS_URL", state.costs_url()),
+            ("UPDRAFT_COSTS_TOKEN", state.secrets().costs.clone()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );

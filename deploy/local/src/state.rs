@@ -22,6 +22,9 @@ pub(crate) struct Ports {
     pub airflow: u16,
     /// Airflow's log servers; Updraft's workers do not need one.
     pub triggerer_logs: u16,
+    /// Costs: dashboard and API.
+    #[serde(default)]
+    pub costs: u16,
     /// A package index of our own, where one is needed.
     #[serde(default)]
     pub index: u16,
@@ -33,6 +36,9 @@ pub(crate) struct Secrets {
     pub s3: String,
     pub jwt: String,
     pub api: String,
+    /// What agents send usage with.
+    #[serde(default)]
+    pub costs: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +61,7 @@ pub(crate) struct Overrides {
 pub(crate) struct State {
     dir: PathBuf,
     base: Option<PathBuf>,
+    versitygw: Option<PathBuf>,
     settings: Settings,
     overrides: Overrides,
 }
@@ -79,14 +86,28 @@ impl State {
         let settings = match recorded {
             Some(settings) if running => settings,
             other => {
-                let secrets = other.map_or_else(secrets, |settings| Ok(settings.secrets))?;
+                // Those of an older version lack what came later.
+                let complete = other.filter(|settings| !settings.secrets.costs.is_empty());
+                let secrets = complete.map_or_else(secrets, |settings| Ok(settings.secrets))?;
                 let settings = Settings { ports: free_ports()?, secrets };
                 write_json(&path, &settings)?;
                 settings
             }
         };
         let base = base.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
-        Ok(Self { dir, base, settings, overrides: Overrides::default() })
+        Ok(Self { dir, base, versitygw: None, settings, overrides: Overrides::default() })
+    }
+
+    /// The same with this versitygw as its S3 server.
+    pub(crate) fn with_versitygw(mut self, binary: Option<&Path>) -> Result<Self, Failure> {
+        self.versitygw =
+            binary.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
+        Ok(self)
+    }
+
+    /// The S3 server to use in place of the testkit's.
+    pub(crate) fn versitygw(&self) -> Option<&Path> {
+        self.versitygw.as_deref()
     }
 
     /// The folder.
@@ -140,6 +161,11 @@ impl State {
         format!("http://127.0.0.1:{}", self.ports().airflow)
     }
 
+    /// The address of the costs dashboard and API.
+    pub(crate) fn costs_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports().costs)
+    }
+
     /// Redis' address.
     pub(crate) fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.ports().redis)
@@ -148,7 +174,7 @@ impl State {
 
 fn free_ports() -> Result<Ports, Failure> {
     // All are held until the last is known, so that they differ.
-    let held = (0..6)
+    let held = (0..7)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::file("find free ports for", "127.0.0.1"))?;
@@ -163,7 +189,8 @@ fn free_ports() -> Result<Ports, Failure> {
         s3: ports[2],
         airflow: ports[3],
         triggerer_logs: ports[4],
-        index: ports[5],
+        costs: ports[5],
+        index: ports[6],
     })
 }
 
@@ -175,5 +202,5 @@ fn secrets() -> Result<Secrets, Failure> {
             .map_err(Failure::file("read", "/dev/urandom"))?;
         Ok(domain::Digest::of(&bytes).to_string())
     };
-    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()? })
+    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()?, costs: secret()? })
 }

@@ -52,6 +52,21 @@ struct ImportErrors {
     import_errors: Vec<ImportError>,
 }
 
+#[derive(Deserialize)]
+struct OwnedDags {
+    dags: Vec<OwnedDag>,
+}
+
+#[derive(Deserialize)]
+struct OwnedDag {
+    dag_id: String,
+    #[serde(default)]
+    owners: Vec<String>,
+}
+
+/// Pages of DAGs that are asked for owners: ten thousand DAGs.
+const OWNER_PAGES: u32 = 100;
+
 /// Airflow's own limit of a page; a repository with more DAG files than this is listed in part.
 const PAGE: u32 = 100;
 
@@ -65,6 +80,21 @@ impl Client {
     pub async fn dags(&self, bundle: &str) -> Result<Vec<Dag>, Error> {
         let path = format!("/api/v2/dags?limit={PAGE}&bundle_name={}", segment(bundle));
         Ok(self.get::<Dags>(Step::Dag, &path).await?.dags)
+    }
+
+    /// Every DAG's owners as its file names them; a DAG without any has Airflow's default. Asks page by page.
+    pub async fn owners(&self) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let mut all = Vec::new();
+        for page in 0..OWNER_PAGES {
+            let path = format!("/api/v2/dags?limit={PAGE}&offset={}&exclude_stale=false", page * PAGE);
+            let owned: OwnedDags = self.get(Step::Dag, &path).await?;
+            let last = owned.dags.len() < PAGE as usize;
+            all.extend(owned.dags.into_iter().map(|dag| (dag.dag_id, dag.owners)));
+            if last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// Pause or unpause.

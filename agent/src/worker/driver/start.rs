@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use agent_core::Event;
-use agent_logs::Shipper;
 use daemon::CancellationToken;
 use tokio::time::Instant;
 
 use super::Driver;
 use crate::process::{Handle, Tail, follow};
+use crate::usage::Event as UsageEvent;
 
 /// The last lines of an ended worker are waited for this long; what a disk does not give by then is read by nobody.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ impl Driver {
         match self.start() {
             Ok(process) => {
                 self.worker.adopted.own(process.pid());
+                self.worker.family.rooted(process.pid());
+                self.measure(UsageEvent::WorkerStarted { pid: process.pid() });
                 tracing::info!(pid = process.pid(), worker = self.worker.node, "worker process started");
                 self.process = Some(process);
                 self.generation += 1;
@@ -82,8 +84,6 @@ impl Driver {
             self.seen(&line);
         }
         self.ended_meanwhile = None;
-        for task in self.names.drain() {
-            self.ship(&task, Shipper::lost);
-        }
+        self.lose_tasks();
     }
 }

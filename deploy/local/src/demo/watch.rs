@@ -17,7 +17,7 @@ use crate::services;
 use crate::state::State;
 
 /// DAGs of the demo's repository.
-pub(crate) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
+pub(crate) const DAGS: [&str; 5] = ["model", "fan_out", "two_minutes", "leftover", "lost"];
 /// A short run with a worker to start for it, on a loaded machine.
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.

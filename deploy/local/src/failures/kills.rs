@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::scene::{Scene, Worker, kill_now, whole};
+use super::scene::{Scene, whole};
 use super::table::Seen;
 use crate::failure::Failure;
+use crate::fleet::{Worker, kill_now};
 use crate::process::until;
 
 /// A killed agent is started again and answers.

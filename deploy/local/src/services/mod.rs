@@ -4,7 +4,7 @@ mod postgres;
 mod redis;
 mod s3;
 
-pub(crate) use s3::{AIRFLOW_LOGS, STORE, environment as s3_environment, log_store, store};
+pub(crate) use s3::{AIRFLOW_LOGS, STORE, environment as s3_environment, log_folder, log_store, store};
 
 use crate::failure::Failure;
 use crate::state::State;

@@ -1,0 +1,57 @@
+use super::*;
+
+const BASE: &str = "currency = \"USD\"\n[cpu]\ncore_hour = \"0.0316\"\n[memory]\ngib_hour = \"0.0042\"\n";
+
+fn said(text: &str) -> String {
+    let error = Prices::parse("prices.toml", text).unwrap_err();
+    format!("{error}\nhint: {}", error.hint())
+}
+
+#[test]
+fn mistakes_are_said_with_line_and_way_out() {
+    let mistakes = [
+        BASE.replace("core_hour", "core_hours"),
+        BASE.replace("\"0.0316\"", "0.0316"),
+        BASE.replace("0.0042", "-0.0042"),
+        BASE.replace("0.0042", "0,0042"),
+        "currency = \"USD\"\n[cpu]\ncore_hour = \"1\"\n".to_owned(),
+        "currency = \"USD\"\n".to_owned(),
+        format!("{BASE}[instance]\nhour = \"1\"\ncpus = 4\nmemory_gib = 16\n"),
+        format!("{BASE}[[prices]]\ninstance = {{ hour = \"1\", cpus = 0, memory_gib = 16 }}\n"),
+        format!("{BASE}[[prices]]\npool = \"a\"\ninstance = {{ hour = \"1\", cpus = 0, memory_gib = 16 }}\n"),
+        format!(
+            "{BASE}[[prices]]\nvalid_from = \"1 Dec\"\ncpu = {{ core_hour = \"1\" }}\nmemory = {{ gib_hour = \"1\" }}\n"
+        ),
+    ];
+    insta::assert_snapshot!(mistakes.map(|text| said(&text)).join("\n"), @"");
+}
+
+#[test]
+fn the_last_entry_that_is_valid_counts_and_a_pool_goes_first() {
+    let text = format!(
+        "{BASE}[[prices]]\nvalid_from = \"2026-12-01\"\ncpu = {{ core_hour = \"0.05\" }}\nmemory = {{ gib_hour = \"0.01\" }}\n\
+         [[prices]]\npool = \"heavy\"\ncpu = {{ core_hour = \"0.09\" }}\nmemory = {{ gib_hour = \"0.02\" }}\n"
+    );
+    let prices = Prices::parse("prices.toml", &text).unwrap();
+    let december = 1_796_083_200_000;
+    let core = |at, pool| prices.at(at, pool).core_hour_nano;
+    assert_eq!(prices.changes(), [december]);
+    assert_eq!(
+        [
+            core(0, "default"),
+            core(december - 1, "default"),
+            core(december, "default"),
+            core(december, "heavy")
+        ],
+        [31_600_000, 31_600_000, 50_000_000, 90_000_000]
+    );
+}
+
+#[test]
+fn an_instance_costs_its_price() {
+    let text = "currency = \"USD\"\n[instance]\nhour = \"0.192\"\ncpus = 4\nmemory_gib = 16\n";
+    let price = Prices::parse("prices.toml", text).unwrap().at(0, "");
+    // 7.46 to 1, to the billionth.
+    assert_eq!((price.core_hour_nano, price.gib_hour_nano), (31_247_644, 4_188_089));
+    assert_eq!(price.cost(4 * 3_600_000_000_000, 16 * 3_600 * (1 << 30)).to_decimal(6), "0.192000");
+}

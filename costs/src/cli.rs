@@ -1,0 +1,73 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use costs_engine::{By, ShareIdle};
+
+/// Says what every task of Airflow costs.
+#[derive(Debug, Parser)]
+#[command(name = "updraft-costs", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print what was used and what it cost, from the store.
+    Report(Report),
+}
+
+/// Where usage and prices are.
+#[derive(Debug, Clone, Args)]
+pub struct Sources {
+    /// Object store with the usage: s3://bucket/prefix or file:///directory
+    #[arg(long, env = "UPDRAFT_STORE", value_name = "URL")]
+    pub store: String,
+    /// Prices and owners, a TOML file
+    #[arg(long, env = "UPDRAFT_PRICES", value_name = "FILE")]
+    pub prices: PathBuf,
+    /// Airflow, to ask who owns which DAG; without it [owners] of the prices file says so
+    #[arg(long, env = "UPDRAFT_AIRFLOW_URL", value_name = "URL")]
+    pub airflow_url: Option<String>,
+}
+
+/// `updraft-costs report`.
+#[derive(Debug, Clone, Args)]
+pub struct Report {
+    /// Usage and prices.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// What to group by: dag, task, run, queue, owner, pool, worker or env
+    #[arg(long, default_value = "dag", value_name = "WHAT")]
+    pub by: By,
+    /// Which time: 90m, 24h, 7d (back from now) or 2026-11-01..2026-11-08, UTC
+    #[arg(long, default_value = "24h", value_name = "WINDOW")]
+    pub window: String,
+    /// Who pays for idle: none (a line of its own), slots (by slot-seconds) or cost (by direct cost)
+    #[arg(long, default_value = "none", value_name = "HOW")]
+    pub share_idle: ShareIdle,
+    /// Only so many lines; the rest in one
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// End with exit code 1 when the workers' own measurement and the sum of the parts differ by more than 0.1 %
+    #[arg(long)]
+    pub check: bool,
+    /// Form of the answer on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One line a group, for spreadsheets.
+    Csv,
+    /// One document.
+    Json,
+}

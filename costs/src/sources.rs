@@ -1,0 +1,81 @@
+//! Opening what a command reads: store, prices, owners.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use costs_engine::{Prices, PricesError};
+use domain::exit;
+use objectstore::Store;
+
+use crate::cli::Sources;
+
+/// Why there is nothing to read from.
+#[derive(Debug, thiserror::Error)]
+pub enum SourcesError {
+    /// The prices file cannot be read.
+    #[error("the prices file {} cannot be read", path.display())]
+    PricesFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The prices are wrong.
+    #[error("the prices cannot be used")]
+    Prices(#[source] PricesError),
+    /// The store's address is wrong.
+    #[error("the store cannot be opened")]
+    Store(#[source] objectstore::Error),
+    /// Airflow cannot be asked for owners.
+    #[error("the owners of DAGs are not known")]
+    Owners(#[source] airflow_api::Error),
+}
+
+impl SourcesError {
+    /// Of `domain::exit`.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Owners(error) if error.is_retryable() => exit::UNAVAILABLE,
+            _ => exit::DATA,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::PricesFile { .. } => Some(
+                "write one: currency = \"USD\", [cpu] core_hour = \"0.0316\", [memory] gib_hour = \"0.0042\"",
+            ),
+            Self::Prices(error) => Some(error.hint()),
+            Self::Store(error) => error.hint(),
+            Self::Owners(_) => Some("leave --airflow-url out to use [owners] of the prices file"),
+        }
+    }
+}
+
+/// The store.
+pub async fn store(sources: &Sources) -> Result<Store, SourcesError> {
+    Store::open(&sources.store).await.map_err(SourcesError::Store)
+}
+
+/// Prices, with what Airflow says about owners when it is to be asked.
+pub async fn prices(sources: &Sources) -> Result<Prices, SourcesError> {
+    let mut prices = read_prices(&sources.prices)?;
+    if let Some(url) = &sources.airflow_url {
+        prices.owners.learn(owners(url).await.map_err(SourcesError::Owners)?);
+    }
+    Ok(prices)
+}
+
+fn read_prices(path: &Path) -> Result<Prices, SourcesError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SourcesError::PricesFile { path: path.to_owned(), source })?;
+    Prices::parse(path, &text).map_err(SourcesError::Prices)
+}
+
+/// DAG → its owners, joined.
+async fn owners(url: &str) -> Result<BTreeMap<String, String>, airflow_api::Error> {
+    let airflow = airflow_api::Client::new(url, airflow_api::Credentials::AllAdmins)?;
+    let dags = airflow.owners().await?;
+    Ok(dags.into_iter().map(|(dag, owners)| (dag, owners.join(", "))).collect())
+}
