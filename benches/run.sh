@@ -12,3 +12,6 @@ for what in from-zero environment; do
     cp "$state/measured-$what.json" "benches/results/$(date -u +%F)-$what.json"
 done
 cp "$state/verdict.json" "benches/results/$(date -u +%F)-verdict.json"
+"$bin/updraft-local" --state-dir "$state" down
+"$bin/updraft-local" --state-dir "$state" failures
+cp "$state/failures.json" "benches/results/$(date -u +%F)-failures.json"

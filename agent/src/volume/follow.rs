@@ -82,7 +82,7 @@ impl Follower {
             };
             let pause = if result.is_ok() { self.poll } else { backoff.next_wait() };
             if result.is_ok() {
-                backoff = Backoff::new(self.poll, RETRY_MAX.max(self.poll));
+                backoff.reset();
             }
             self.show(result.err().as_ref());
             // Whoever nudges may not have listened when this candidate was found by a poll.
