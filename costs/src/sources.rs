@@ -67,7 +67,8 @@ pub async fn prices(sources: &Sources) -> Result<Prices, SourcesError> {
     Ok(prices)
 }
 
-fn read_prices(path: &Path) -> Result<Prices, SourcesError> {
+/// Prices as the file has them.
+pub fn read_prices(path: &Path) -> Result<Prices, SourcesError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SourcesError::PricesFile { path: path.to_owned(), source })?;
     Prices::parse(path, &text).map_err(SourcesError::Prices)

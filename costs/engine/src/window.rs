@@ -110,6 +110,13 @@ pub fn minute_text(at_ms: u64) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The begin of a time's month, UTC; both Unix milliseconds.
+pub fn month_start_ms(at_ms: u64) -> u64 {
+    let at = Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX);
+    let first = at.to_zoned(TimeZone::UTC).date().first_of_month();
+    instant_ms(&first.to_string()).unwrap_or(at_ms)
+}
+
 /// `2026-11-01` in UTC.
 pub fn day_text(at_ms: u64) -> String {
     minute_text(at_ms).chars().take("2026-11-01".len()).collect()

@@ -3,7 +3,7 @@
 use costs_engine::allocation::Line;
 use costs_engine::money::{decimal, shown};
 use costs_engine::window::minute_text;
-use costs_engine::{IDENTITY_LIMIT_PPM, Money, ShareIdle};
+use costs_engine::{By, IDENTITY_LIMIT_PPM, Money, ShareIdle};
 
 use super::Figures;
 use super::table::{Column, lines};
@@ -16,7 +16,7 @@ pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> Strin
     let totals = &figures.allocation.totals;
     let decimals = totals.workers.max(totals.parts()).decimals();
     let (from, to) = (minute_text(figures.window.from_ms), minute_text(figures.window.to_ms));
-    let mut text = vec![format!("Cost by {}, {from} to {to} UTC, {}", command.by, figures.currency)];
+    let mut text = vec![format!("Cost by {}, {from} to {to} UTC, {}", title(command.by), figures.currency)];
     if command.share_idle != ShareIdle::None {
         let how = if command.share_idle == ShareIdle::Slots { "slot-seconds" } else { "direct cost" };
         text.push(format!("Idle is shared by {how} within each hour and pool"));
@@ -33,9 +33,19 @@ pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> Strin
         text.extend(summary(figures, decimals));
     }
     text.push(String::new());
-    text.extend(identity(figures));
+    if figures.found.rows > 0 {
+        text.extend(identity(figures));
+    }
     text.push(read(figures));
     text.join("\n") + "\n"
+}
+
+fn title(by: By) -> &'static str {
+    match by {
+        By::Dag => "DAG",
+        By::Env => "environment",
+        other => other.as_str(),
+    }
 }
 
 fn columns(command: &Report, figures: &Figures, decimals: u32) -> Vec<Column> {

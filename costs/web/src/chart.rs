@@ -1,0 +1,168 @@
+//! Stacked bars as inline SVG: rectangles only, texts stand beside it in HTML, so that they stay readable at any width.
+
+use costs_engine::Money;
+use costs_engine::allocation::Totals;
+use costs_engine::series::Point;
+use costs_engine::window::minute_text;
+
+use crate::format::{alone, decimals, money};
+
+/// Units of the drawing.
+const WIDTH: u64 = 1_200;
+const HEIGHT: u64 = 240;
+/// Of a step's width, the bar takes so many percent.
+const BAR_PERCENT: u64 = 78;
+/// Labels below the bars.
+const LABELS: usize = 6;
+
+/// A rectangle of the drawing.
+pub(crate) struct Rect {
+    pub(crate) class: &'static str,
+    pub(crate) x: u64,
+    pub(crate) y: u64,
+    pub(crate) width: u64,
+    pub(crate) height: u64,
+}
+
+/// One step: its rectangles and what a pointer over it shows.
+pub(crate) struct Bar {
+    pub(crate) title: String,
+    pub(crate) x: u64,
+    pub(crate) step: u64,
+    pub(crate) parts: Vec<Rect>,
+}
+
+/// One line of the table below the chart.
+pub(crate) struct Row {
+    pub(crate) at: String,
+    pub(crate) cells: Vec<String>,
+}
+
+/// A chart, ready for its template.
+pub(crate) struct Chart {
+    pub(crate) label: String,
+    pub(crate) bars: Vec<Bar>,
+    /// Height from the bottom in percent, and the amount.
+    pub(crate) grid: Vec<(u64, String)>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) width: u64,
+    pub(crate) height: u64,
+}
+
+/// Parts of a bar from the bottom up: class, name, amount.
+pub(crate) type Part = (&'static str, &'static str, fn(&Totals) -> Money);
+pub(crate) const PARTS: [Part; 5] = [
+    ("useful", "Tasks", |totals| totals.direct() - totals.waste),
+    ("waste", "Waste", |totals| totals.waste),
+    ("overhead", "Overhead", |totals| totals.overhead + totals.unattributed),
+    ("idle-busy", "Idle in busy slots", |totals| totals.idle_busy_slots),
+    ("idle-empty", "Empty slots", |totals| totals.idle_empty_slots),
+];
+
+/// The chart of a trend; `None` where there is nothing to draw.
+pub(crate) fn trend(points: &[Point], step_ms: u64, currency: &str) -> Option<Chart> {
+    let largest = points.iter().map(|point| point.totals.parts()).max().filter(|most| *most > Money::ZERO)?;
+    let (top, lines) = scale(largest);
+    let step = (WIDTH / points.len() as u64).max(1);
+    let decimals = decimals(largest);
+    let bars = points
+        .iter()
+        .enumerate()
+        .map(|(at, point)| bar(at as u64 * step, step, point, top, step_ms, currency));
+    let label = |at: u64| {
+        let text = minute_text(at);
+        if step_ms >= 86_400_000 { text[5..10].to_owned() } else { text[11..].to_owned() }
+    };
+    let every = points.len().div_ceil(LABELS).max(1);
+    let row = |point: &Point| Row {
+        at: minute_text(point.at_ms),
+        cells: PARTS.iter().map(|(_, _, of)| money(of(&point.totals), decimals, currency)).collect(),
+    };
+    let total: Money = points.iter().map(|point| point.totals.parts()).sum();
+    Some(Chart {
+        label: format!(
+            "Cost in {} steps of {}: {} in all, at most {} in one step",
+            points.len(),
+            crate::format::duration(step_ms),
+            alone(total, currency),
+            alone(largest, currency)
+        ),
+        bars: bars.collect(),
+        grid: lines
+            .into_iter()
+            .map(|(percent, amount)| (percent, money(amount, grid_decimals(top), currency)))
+            .collect(),
+        labels: points.iter().step_by(every).map(|point| label(point.at_ms)).collect(),
+        rows: points.iter().map(row).collect(),
+        width: step * points.len() as u64,
+        height: HEIGHT,
+    })
+}
+
+fn bar(x: u64, step: u64, point: &Point, top: Money, step_ms: u64, currency: &str) -> Bar {
+    let width = (step * BAR_PERCENT / 100).max(1);
+    let height_of = |amount: Money| {
+        let height = (amount.weight() * u128::from(HEIGHT) * 16).checked_div(top.weight()).unwrap_or(0);
+        u64::try_from(height).unwrap_or(0)
+    };
+    let mut below = 0;
+    let mut title = vec![minute_text(point.at_ms)];
+    let mut parts = Vec::new();
+    for (class, name, of) in PARTS {
+        let amount = of(&point.totals);
+        // Ends of running sums, in sixteenths, so that parts meet without gaps.
+        let (from, to) = (below, below + height_of(amount));
+        below = to;
+        if to / 16 > from / 16 {
+            let height = to / 16 - from / 16;
+            parts.push(Rect {
+                class,
+                x: x + (step - width) / 2,
+                y: HEIGHT.saturating_sub(to / 16),
+                width,
+                height,
+            });
+        }
+        if amount > Money::ZERO {
+            title.push(format!("{name} {}", alone(amount, currency)));
+        }
+    }
+    let all = alone(point.totals.parts(), currency);
+    title.insert(1, format!("{all} in {}", crate::format::duration(step_ms)));
+    Bar { title: title.join("\n"), x, step, parts }
+}
+
+/// A round top of the scale and its lines.
+fn scale(largest: Money) -> (Money, Vec<(u64, Money)>) {
+    // In 10⁻⁹: 1, 2, 2.5 or 5 times a power of ten, four lines at most.
+    let largest = largest.rounded(9).max(4);
+    let mut line = 1;
+    let steps = [2, 4, 5, 10];
+    let mut power: i128 = 1;
+    'found: loop {
+        for step in steps {
+            line = power * step / 2;
+            if line > 0 && line * 4 >= largest {
+                break 'found;
+            }
+        }
+        power *= 10;
+    }
+    let top = nano(line * 4);
+    let lines = (0..=4).map(|at: u64| (at * 25, nano(line * i128::from(at)))).collect();
+    (top, lines)
+}
+
+fn nano(units: i128) -> Money {
+    Money::from_nano(units)
+}
+
+fn grid_decimals(top: Money) -> u32 {
+    match top.rounded(9) {
+        units if units >= 20_000_000_000 => 0,
+        units if units >= 200_000_000 => 2,
+        units if units >= 2_000_000 => 4,
+        _ => 6,
+    }
+}
