@@ -32,6 +32,7 @@ pub mod settings;
 pub mod socket;
 pub mod start;
 pub mod sync;
+pub mod usage;
 pub mod volume;
 pub mod worker;
 

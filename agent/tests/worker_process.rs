@@ -114,28 +114,6 @@ fn orphans_are_reaped_and_ended_with_the_agent() {
 }
 
 #[test]
-fn a_killed_agent_takes_no_task_with_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let worker = busy_worker(dir.path(), 300);
-    let mut agent = Agent::worker(dir.path(), &[], &[&worker]);
-    wait("the worker runs", || dir.path().join("started").exists().then_some(()));
-    let below = children(agent.child.id());
-    agent.child.kill().unwrap();
-    agent.child.wait().unwrap();
-    assert!(below.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()));
-    for pid in below {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
-    }
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let title = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if title.starts_with(b"airflow worker -- 0193-task") && title.ends_with(b"300\0") {
-            let pid: i32 = entry.file_name().to_str().unwrap().parse().unwrap();
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
-        }
-    }
-}
-
-#[test]
 fn a_missing_program_is_said_and_ends_the_agent() {
     let dir = tempfile::tempdir().unwrap();
     let mut agent = Agent::worker(dir.path(), &[], &["no-such-program"]);

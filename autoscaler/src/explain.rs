@@ -54,8 +54,14 @@ fn write(text: &mut String, snapshot: &Snapshot, now_ms: u64) -> std::fmt::Resul
     let counters = &snapshot.counters;
     writeln!(
         text,
-        "\ntotals: {} started, {} drained, {} taken back, {} crashed, {} drains over their limit",
-        counters.started, counters.drained, counters.undrained, counters.crashed, counters.overdue
+        "\ntotals: {} started, {} drained, {} taken back, {} crashed, {} agents started again, \
+         {} drains over their limit",
+        counters.started,
+        counters.drained,
+        counters.undrained,
+        counters.crashed,
+        counters.restarted,
+        counters.overdue
     )
 }
 
@@ -112,7 +118,7 @@ mod tests {
           1 s ago: started 2
             40 tasks waiting, 3 running on workers that stay; the next one has waited 0.0 s; not counted: 2 messages for work already counted (sent again by the scheduler); a slot for each of 40 waiting tasks: how long tasks take is not known yet; 43 slots needed: 11 workers of 4; capped at the maximum of 3 (11 would be needed); 2 to start
 
-        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 drains over their limit
+        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 agents started again, 0 drains over their limit
         ");
     }
 
@@ -128,7 +134,7 @@ mod tests {
         workers
           none
 
-        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 drains over their limit
+        totals: 0 started, 0 drained, 0 taken back, 0 crashed, 0 agents started again, 0 drains over their limit
         ");
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn turn(snapshot: &Snapshot, took: Duration) {
         ("drained", counters.drained),
         ("undrained", counters.undrained),
         ("crashed", counters.crashed),
+        ("restarted", counters.restarted),
         ("overdue", counters.overdue),
     ] {
         counter!("updraft_autoscaler_workers_total", "pool" => pool.clone(), "event" => event)

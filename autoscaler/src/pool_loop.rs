@@ -112,6 +112,7 @@ impl PoolLoop {
         let now_ms = unix_ms();
         let plan = plan(&facts, &self.snapshot.policy, &mut self.snapshot.state, now_ms);
         self.snapshot.counters.crashed += u64::from(ended.crashed);
+        self.snapshot.counters.restarted += u64::from(ended.restarted);
         self.enact(&plan)?;
         self.publish(facts, plan, now_ms)?;
         meter::turn(&self.snapshot, started.elapsed());

@@ -34,6 +34,9 @@ pub struct Counters {
     pub undrained: u64,
     /// Workers that ended without being asked.
     pub crashed: u64,
+    /// Agents that were killed and started again under their names.
+    #[serde(default)]
+    pub restarted: u64,
     /// Drains that were over their limit, so that tasks may have been lost.
     pub overdue: u64,
 }

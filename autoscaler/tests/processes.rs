@@ -67,15 +67,51 @@ fn a_draining_worker_is_taken_back_and_keeps_its_task() {
 }
 
 #[test]
-fn a_crashed_agent_is_noticed_and_replaced() {
+fn a_crashed_agent_is_noticed_and_started_again_under_its_name() {
     let mut site = Site::new(QUICK);
     site.run(&[]);
     site.send("default", "crash-1");
-    site.until("the crash is noticed", |site| site.counter("crashed") == 1);
+    site.until("it is started again", |site| site.counter("restarted") == 1);
     site.send("default", "a-1");
     site.release("a");
-    site.until("its successor works", |site| site.lines("done") == ["a-1"]);
-    assert!(site.log().contains("ended without being asked"), "{}", site.log());
+    site.until("it works", |site| site.lines("done") == ["a-1"]);
+    assert!(site.log().contains("its agent was killed"), "{}", site.log());
+    assert_eq!((site.counter("started"), site.counter("crashed")), (1, 0));
+}
+
+#[test]
+fn a_killed_agent_comes_back_also_when_nobody_looked_or_it_was_ending() {
+    let mut site = Site::new(QUICK);
+    site.run(&[]);
+    site.send("default", "a-1");
+    site.until("the task runs", |site| site.workers().iter().any(|worker| worker.ends_with("ready 1")));
+    let workers = site.path("state/default/workers");
+    let before = records(&workers);
+    kill_agent(&before[0]);
+    site.until("it is started again", |site| {
+        records(&site.path("state/default/workers")).iter().any(|record| {
+            record["pid"].is_number()
+                && record["pid"] != before[0]["pid"]
+                && record["worker"] == before[0]["worker"]
+        })
+    });
+    site.end(Signal::SIGKILL);
+    // Killed with nobody there to see it, after it had been told to end.
+    let mut record = records(&workers).remove(0);
+    kill_agent(&record);
+    record["stopping_ms"] = 1.into();
+    let path = workers.join(format!("{}.json", record["worker"].as_str().unwrap()));
+    std::fs::write(path, record.to_string()).unwrap();
+    site.run(&[]);
+    let path = workers.join(format!("{}.json", record["worker"].as_str().unwrap()));
+    site.until("it is started, told again and gone", |_| !path.exists());
+    assert!(site.log().contains("ended as asked"), "{}", site.log());
+    assert_eq!(site.counter("crashed"), 0, "{}", site.log());
+}
+
+fn kill_agent(record: &serde_json::Value) {
+    let pid = i32::try_from(record["pid"].as_i64().unwrap()).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
 }
 
 #[test]

@@ -18,18 +18,20 @@ fn take_in(state: &mut State, event: Event, now_ms: u64, commands: &mut Vec<Comm
             state.drain_requested = !record.cancelled;
             state.persisted = Some(record);
         }
+        Event::Resumed { record, queues } => {
+            state.process = Some(Process::at(now_ms));
+            // Nobody knows how far the earlier agent came: what is wanted is asked for again, from the start.
+            if state.policy.has_control {
+                remember_cancelled(state, queues);
+                let before = record.as_ref().map(|record| record.cancelled_queues.clone());
+                remember_cancelled(state, before.unwrap_or_default());
+            }
+            take_in(state, Event::Begun { record }, now_ms, commands);
+        }
         Event::Spawned => {
             state.outstanding = Outstanding::default();
             state.cancelled_queues.clear();
-            state.process = Some(Process {
-                spawned_ms: now_ms,
-                ready_ms: None,
-                control_ms: None,
-                tasks: Vec::new(),
-                reserved: 0,
-                terminated_ms: None,
-                killed: false,
-            });
+            state.process = Some(Process::at(now_ms));
         }
         Event::SpawnFailed { reason, retryable } => {
             state.outstanding.spawn = false;
@@ -46,6 +48,9 @@ fn take_in(state: &mut State, event: Event, now_ms: u64, commands: &mut Vec<Comm
             state.outstanding.consumers = false;
             heard(state, now_ms);
             remember_cancelled(state, queues);
+            if state.drain_requested {
+                state.persist(false, commands);
+            }
             if let Phase::Draining(drain) = &mut state.phase {
                 drain.acknowledged = true;
                 // An idle sample from before the acknowledgement proves nothing about what came after it.

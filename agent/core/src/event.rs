@@ -10,6 +10,13 @@ pub enum Event {
         /// The last drain that was not taken back.
         record: Option<DrainRecord>,
     },
+    /// The agent has started beside a worker that an earlier agent left running: instead of [`Event::Begun`].
+    Resumed {
+        /// The last drain that was not taken back.
+        record: Option<DrainRecord>,
+        /// Queues that the worker was started for; what it consumes now is not known.
+        queues: Vec<String>,
+    },
     /// The worker process runs.
     Spawned,
     /// The worker process could not be started.
@@ -53,6 +60,8 @@ pub enum Ending {
     Code(i32),
     /// Signal number.
     Signal(i32),
+    /// It has ended; how is known only to the agent that started it, which is gone.
+    Unknown,
 }
 
 /// What was seen of the worker at one moment.
@@ -82,6 +91,9 @@ pub struct DrainRecord {
     pub cancelled: bool,
     /// Nothing was left when this was written.
     pub drained: bool,
+    /// Queues that were cancelled and not added again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled_queues: Vec<String>,
 }
 
 /// What to do now, in order.

@@ -60,6 +60,21 @@ pub(crate) struct Process {
     pub(crate) killed: bool,
 }
 
+impl Process {
+    /// A process of which nothing was seen yet.
+    pub(crate) fn at(now_ms: u64) -> Self {
+        Self {
+            spawned_ms: now_ms,
+            ready_ms: None,
+            control_ms: None,
+            tasks: Vec::new(),
+            reserved: 0,
+            terminated_ms: None,
+            killed: false,
+        }
+    }
+}
+
 /// Commands that wait for their answer, and when the next ones are due.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Outstanding {
@@ -95,7 +110,12 @@ impl State {
         if self.epoch == 0 {
             return;
         }
-        let record = DrainRecord { epoch: self.epoch, cancelled: !self.drain_requested, drained };
+        let record = DrainRecord {
+            epoch: self.epoch,
+            cancelled: !self.drain_requested,
+            drained,
+            cancelled_queues: self.cancelled_queues.clone(),
+        };
         if self.persisted.as_ref() != Some(&record) {
             commands.push(Command::Persist(record.clone()));
             self.persisted = Some(record);

@@ -109,10 +109,10 @@ fn a_drained_worker_lives_on_until_it_is_stopped_or_wanted_again() {
     scene.at(15_300, drain(3));
     insta::assert_snapshot!(scene.transcript, @r#"
     10000 Draining persist(cancelled=false,drained=false,epoch=7) cancel_consumers sample
-    10100 Draining
+    10100 Draining persist(cancelled=false,cancelled_queues=["default","heavy"],drained=false,epoch=7)
     10200 Draining
-    12300 Drained persist(cancelled=false,drained=true,epoch=7) sample
-    15000 Starting persist(cancelled=true,drained=false,epoch=8) add_consumers(queues=["default","heavy"])
+    12300 Drained persist(cancelled=false,cancelled_queues=["default","heavy"],drained=true,epoch=7) sample
+    15000 Starting persist(cancelled=true,cancelled_queues=["default","heavy"],drained=false,epoch=8) add_consumers(queues=["default","heavy"])
     15100 Ready
     15200 Ready
     15300 Ready
@@ -167,7 +167,8 @@ fn a_crashed_worker_is_reported_and_started_again_after_growing_waits() {
 
 #[test]
 fn a_worker_that_was_drained_stays_so_over_a_restart_of_the_agent() {
-    let record = |cancelled| Some(DrainRecord { epoch: 5, cancelled, drained: true });
+    let record =
+        |cancelled| Some(DrainRecord { epoch: 5, cancelled, drained: true, cancelled_queues: vec![] });
     let mut scene = Scene::new(Policy::default());
     assert_eq!(
         scene.at(0, Event::Begun { record: record(false) }),
@@ -255,5 +256,37 @@ fn a_late_answer_to_a_drain_that_was_taken_back_is_repaired() {
     10200 Starting
     10300 Starting add_consumers(queues=["default","heavy"])
     10400 Ready
+    "#);
+}
+
+#[test]
+fn an_agent_after_a_killed_one_asks_again_for_what_is_wanted() {
+    let queues = || vec!["default".to_owned(), "heavy".to_owned()];
+    let mut scene = Scene::new(Policy::default());
+    scene.at(0, Event::Resumed { record: None, queues: queues() });
+    scene.at(100, sample(&["t1"], 0));
+    scene.at(200, Event::ConsumersAdded);
+    scene.at(9_000, Event::Exited(Ending::Unknown));
+    insta::assert_snapshot!(scene.transcript, @r#"
+        0 Starting add_consumers(queues=["default","heavy"]) sample
+      100 Starting
+      200 Ready
+     9000 Starting report_died(ending="unknown",tasks=["t1"])
+    "#);
+
+    let record =
+        DrainRecord { epoch: 4, cancelled: false, drained: true, cancelled_queues: vec!["other".into()] };
+    let mut drained = Scene::new(Policy::default());
+    drained.at(0, Event::Resumed { record: Some(record), queues: queues() });
+    drained.at(100, Event::ConsumersCancelled { queues: vec![] });
+    drained.at(200, sample(&[], 0));
+    drained.at(2_300, sample(&[], 0));
+    drained.at(3_000, undrain(5));
+    insta::assert_snapshot!(drained.transcript, @r#"
+        0 Draining cancel_consumers sample
+      100 Draining persist(cancelled=false,cancelled_queues=["default","heavy","other"],drained=false,epoch=4)
+      200 Draining
+     2300 Drained persist(cancelled=false,cancelled_queues=["default","heavy","other"],drained=true,epoch=4) sample
+     3000 Starting persist(cancelled=true,cancelled_queues=["default","heavy","other"],drained=false,epoch=5) add_consumers(queues=["default","heavy","other"])
     "#);
 }

@@ -41,10 +41,10 @@ impl Attempt {
         self.over_from = None;
     }
 
-    /// The task has ended.
-    pub(crate) fn ended(&mut self, now: Instant) {
-        self.over_from = Some(now);
-        self.due = now;
+    /// The task has ended, or is taken for ended at `over_from`.
+    pub(crate) fn ended(&mut self, over_from: Instant) {
+        self.over_from = Some(over_from);
+        self.due = Instant::now();
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {

@@ -23,7 +23,7 @@ pub const ATTEMPTS_LIMIT: usize = 4_096;
 /// Passes at once: each holds one part (5 MiB) twice at most.
 const PARALLEL_PASSES: usize = 4;
 
-/// How long an attempt of before a restart is watched without anybody asking for it.
+/// How long an attempt is watched whose worker was killed, or that is known from before a restart only.
 const ORPHAN_GRACE: Duration = Duration::from_mins(1);
 
 /// Pause between two rounds of removing old positions.
@@ -57,6 +57,7 @@ impl Settings {
 enum Wish {
     Watch,
     Finish,
+    Lost,
 }
 
 /// Ships the logs of a worker's attempts. [`Shipper::run`] does the work; the other methods only say what
@@ -86,6 +87,11 @@ impl Shipper {
     /// The task has ended: everything is sent at once, the unfinished last line too.
     pub fn finish(&self, log_path: String) -> Result<(), WatchError> {
         self.wish(log_path, Wish::Finish)
+    }
+
+    /// Its worker was killed: what the task still writes before it is gone too is sent as well.
+    pub fn lost(&self, log_path: String) -> Result<(), WatchError> {
+        self.wish(log_path, Wish::Lost)
     }
 
     fn wish(&self, log_path: String, wish: Wish) -> Result<(), WatchError> {
@@ -168,6 +174,7 @@ impl Shipper {
                 match wish {
                     Wish::Watch => attempt.running(),
                     Wish::Finish => attempt.ended(Instant::now()),
+                    Wish::Lost => attempt.ended(Instant::now() + ORPHAN_GRACE),
                 }
             }
         }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -54,24 +55,29 @@ impl Program {
     /// Starts it in a process group of its own, so that a terminal's Ctrl-C reaches the agent only.
     /// It outlives the agent: an agent that dies must not take running tasks with it.
     pub fn start(&self) -> Result<Started, SpawnError> {
+        let child = self.spawn(Stdio::piped(), Stdio::piped())?;
+        let pid = child.id().unwrap_or_default();
+        Ok(Started { child, pid })
+    }
+
+    /// As [`Program::start`]; it writes to `output`.
+    pub fn start_writing_to(&self, output: File) -> Result<Child, SpawnError> {
+        let program = || self.command.first().cloned().unwrap_or_default();
+        let errors = output.try_clone().map_err(|source| SpawnError::Start { program: program(), source })?;
+        self.spawn(output.into(), errors.into())
+    }
+
+    fn spawn(&self, output: Stdio, errors: Stdio) -> Result<Child, SpawnError> {
         let (program, arguments) = self.command.split_first().ok_or(SpawnError::Empty)?;
         let mut command = Command::new(self.resolved(program));
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.args(arguments).stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
         for (name, value) in &self.variables {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        let child =
-            command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })?;
-        let pid = child.id().unwrap_or_default();
-        Ok(Started { child, pid })
+        command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })
     }
 
     /// A bare name is looked up on the child's `PATH`, not on the agent's.

@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio_util::sync::CancellationToken;
 
 use super::table::descendants;
+use crate::usage::Usage;
 
 /// How often ended orphans are looked for: they cost a slot in the process table, nothing else.
 const EVERY: Duration = Duration::from_secs(1);
@@ -15,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct Adopted {
     own: Arc<Mutex<BTreeSet<u32>>>,
     busy: Arc<Mutex<u32>>,
+    usage: Arc<OnceLock<Arc<Usage>>>,
 }
 
 /// While this lives, nothing is reaped: a library starts and awaits processes of its own.
@@ -33,6 +35,12 @@ impl Adopted {
     pub fn begin() -> std::io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         Ok(Self::default())
+    }
+
+    /// What reaped orphans used is written down from now on.
+    pub fn measure(&self, usage: Arc<Usage>) {
+        // A second one changes nothing: an agent has one.
+        drop(self.usage.set(usage));
     }
 
     /// A child that somebody awaits.
@@ -65,13 +73,19 @@ impl Adopted {
                 continue;
             }
             if let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) {
-                match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+                let wait = || match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                     Ok(_) => {
                         tracing::debug!(pid = process.pid, "reaped an orphan");
+                        true
                     }
                     Err(error) => {
                         tracing::debug!(pid = process.pid, %error, "an orphan was reaped by somebody else");
+                        false
                     }
+                };
+                match self.usage.get() {
+                    Some(usage) => usage.reap(process.pid, wait),
+                    None => drop(wait()),
                 }
             }
         }

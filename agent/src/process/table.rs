@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A process below this one.
+/// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// Its id.
@@ -20,46 +20,72 @@ pub struct Process {
     pub title: String,
 }
 
-/// Processes below `root`, that one included, without those of the process group `own_group`.
-///
-/// By descent and not by group or session: children of a BashOperator have their own. Processes that end
-/// meanwhile are left out.
-pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
-    let mut children: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Some(process) = read(pid) else { continue };
-        if pid == root && process.group != own_group {
-            found.push(process.clone());
+/// Every process at one moment, by parent.
+#[derive(Debug)]
+pub(super) struct ProcessTable {
+    children: BTreeMap<u32, Vec<Process>>,
+}
+
+impl ProcessTable {
+    /// Reads `/proc`. Processes that end meanwhile are left out.
+    pub(super) fn read() -> Self {
+        let mut children: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            if let Some(process) = read(pid) {
+                children.entry(process.parent).or_default().push(process);
+            }
         }
-        children.entry(process.parent).or_default().push(process);
+        Self { children }
     }
-    let (mut next, mut seen) = (vec![root], BTreeSet::from([root]));
-    while let Some(parent) = next.pop() {
-        for process in children.remove(&parent).into_iter().flatten() {
-            if seen.insert(process.pid) {
-                next.push(process.pid);
-                if process.group != own_group {
-                    found.push(process);
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Process> {
+        self.children.values().flatten()
+    }
+
+    /// Processes below `root`, that one included, without those of the process group `own_group`.
+    ///
+    /// By descent and not by group or session: children of a BashOperator have their own.
+    pub(super) fn below(&self, root: u32, own_group: u32) -> Vec<Process> {
+        let itself = self.all().find(|process| process.pid == root);
+        let mut found: Vec<Process> =
+            itself.filter(|process| process.group != own_group).cloned().into_iter().collect();
+        let (mut next, mut seen) = (vec![root], BTreeSet::from([root]));
+        while let Some(parent) = next.pop() {
+            for process in self.children.get(&parent).into_iter().flatten() {
+                if seen.insert(process.pid) {
+                    next.push(process.pid);
+                    if process.group != own_group {
+                        found.push(process.clone());
+                    }
                 }
             }
         }
+        found
     }
-    found
 }
 
-/// Everything alive that came from the agent's workers and components, orphans included.
-pub fn below_agent() -> Vec<Process> {
-    let own_group = u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default();
-    let mut found = descendants(std::process::id(), own_group);
-    found.retain(|process| !process.zombie);
-    found
+/// Processes below `root`, that one included, without those of the process group `own_group`.
+pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
+    ProcessTable::read().below(root, own_group)
 }
 
-/// The process ids of [`below_agent`].
+/// Everything alive that came from the agent's components, orphans included.
 pub fn pids_below_agent() -> Vec<u32> {
-    below_agent().iter().map(|process| process.pid).collect()
+    let found = descendants(std::process::id(), super::family::own_group());
+    found.iter().filter(|process| !process.zombie).map(|process| process.pid).collect()
+}
+
+/// The kernel's start time of a process, in clock ticks since boot: with it a pid is one process for ever.
+/// `None`: there is none, or only its exit status is left.
+pub fn start_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
 }
 
 fn read(pid: u32) -> Option<Process> {

@@ -27,10 +27,10 @@ impl Instance {
         adopted.own(started.pid);
         let mut output = JoinSet::new();
         if let Some(stdout) = started.child.stdout.take() {
-            output.spawn(pass_through(stdout, None));
+            output.spawn(pass_through(stdout));
         }
         if let Some(stderr) = started.child.stderr.take() {
-            output.spawn(pass_through(stderr, None));
+            output.spawn(pass_through(stderr));
         }
         let environment = place.as_ref().map_or_else(|| "base".to_owned(), |place| place.id.short());
         tracing::info!(pid = started.pid, environment, "component started");

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
 pub use crate::sync::SyncSettings;
+pub use crate::usage::UsageSettings;
 pub use broker_url::BrokerUrl;
 pub use resolve::{Resolved, SettingsError, resolve};
 
@@ -115,6 +116,9 @@ pub struct WorkerSettings {
     /// Airflow's [logging] remote_base_log_folder: s3://bucket/prefix or file:///directory
     #[arg(long, env = "UPDRAFT_REMOTE_LOG_FOLDER", requires = "base_log_folder", value_name = "URL")]
     pub remote_log_folder: Option<String>,
+    /// What tasks use.
+    #[command(flatten)]
+    pub usage: UsageSettings,
     /// The worker: airflow celery worker …
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,

@@ -4,7 +4,7 @@ use clap::{ArgMatches, CommandFactory};
 use super::Cli;
 
 /// Settings whose values are credentials or may hold some.
-const SECRET: [&str; 2] = ["broker_url", "git_url"];
+const SECRET: [&str; 3] = ["broker_url", "git_url", "costs_token"];
 
 /// One `name = value  (source)` line a setting, sorted by name.
 pub(super) fn settings(matches: &ArgMatches, from_file: &[String]) -> String {

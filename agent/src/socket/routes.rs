@@ -14,6 +14,7 @@ use domain::{BaseId, EnvId, PublicationId, RepositoryName};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::usage::{Report, Usage};
 use crate::volume::{Followed, PrepareError, Preparer};
 use crate::worker::Request;
 
@@ -26,6 +27,8 @@ pub struct Api {
     pub followed: BTreeMap<String, watch::Receiver<Followed>>,
     /// The worker; absent in `run`.
     pub worker: Option<WorkerApi>,
+    /// What its tasks use.
+    pub usage: Option<Arc<Usage>>,
 }
 
 /// The part of the API that only a worker's agent has.
@@ -44,8 +47,10 @@ impl Api {
         mut self,
         status: watch::Receiver<WorkerStatus>,
         requests: mpsc::Sender<Request>,
+        usage: Arc<Usage>,
     ) -> Self {
         self.worker = Some(WorkerApi { status, requests });
+        self.usage = Some(usage);
         self
     }
 }
@@ -55,6 +60,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/health", get(|State(api): State<Api>| async move { health(&api) }))
         .route("/v1/worker", get(|State(api): State<Api>| async move { worker(api) }))
+        .route("/v1/usage", get(usage))
         .route("/v1/drain", post(drain))
         .route("/v1/trees/{repository}/{publication}", put(tree))
         .route("/v1/environments/{environment}", put(environment))
@@ -101,6 +107,13 @@ fn health(api: &Api) -> Json<Health> {
 fn worker(api: Api) -> Result<Json<WorkerStatus>, Refusal> {
     let worker = api.worker.ok_or(Refusal::NoWorker)?;
     Ok(Json(worker.status.borrow().clone()))
+}
+
+async fn usage(State(api): State<Api>) -> Result<Json<Report>, Refusal> {
+    let usage = api.usage.ok_or(Refusal::NoWorker)?;
+    // Waits for a look that is under way: some milliseconds.
+    let report = tokio::task::spawn_blocking(move || usage.report()).await;
+    report.map(Json).map_err(|_| Refusal::Ending)
 }
 
 async fn drain(

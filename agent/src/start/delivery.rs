@@ -214,7 +214,7 @@ impl Deliver {
 
     /// The API without a worker.
     pub fn api(&self) -> Api {
-        Api { preparer: self.preparer.clone(), followed: self.followed.clone(), worker: None }
+        Api { preparer: self.preparer.clone(), followed: self.followed.clone(), worker: None, usage: None }
     }
 
     /// Variables that every child gets.

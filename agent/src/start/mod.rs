@@ -3,6 +3,7 @@
 mod delivery;
 mod run;
 mod sync;
+mod usage;
 mod worker;
 
 use daemon::{Cause, Outcome};

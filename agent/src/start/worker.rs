@@ -9,20 +9,23 @@ use objectstore::Store;
 use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
-use crate::process::Program;
+use super::usage;
+use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
 use crate::socket;
-use crate::worker::{Control, NodeName, RecordFile, Request, Worker, node_name};
+use crate::worker::{Control, NodeName, RecordFile, Request, RunningFile, Worker, node_name};
 
 /// Drain requests that wait: they are answered within a moment.
 const REQUESTS: usize = 16;
+/// By this variable the autoscaler finds an agent whose pid it did not write down.
+const FLEET_MARKER: &str = "UPDRAFT_AUTOSCALER_WORKER";
 /// After the worker's own deadlines, for everything else to end.
 const LAST_STAGES: Duration = Duration::from_mins(2);
 
 /// `updraft-agent worker`: supervises until it is told to stop and the worker has ended.
 pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcome, StartError> {
-    let NodeName { node, command } =
-        node_name(&settings.command, settings.worker_name.as_deref(), &host_name());
+    let host = host_name();
+    let NodeName { node, command } = node_name(&settings.command, settings.worker_name.as_deref(), &host);
     let mut deliver = Deliver::prepare(&settings.delivery, &settings.repository, &command).await?;
     let socket = match &settings.socket {
         Some(path) => {
@@ -40,8 +43,15 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         // The agent ships the logs; the worker must not upload them a second time.
         variables.insert("AIRFLOW__LOGGING__REMOTE_LOGGING".to_owned(), Some("False".into()));
     }
+    let running = running_file(&settings, socket.as_deref(), deliver.volume.root(), &node);
+    variables.insert(MARK.to_owned(), Some(running.path().as_os_str().to_owned()));
+    // What finds this agent again must not find its worker.
+    variables.insert(FLEET_MARKER.to_owned(), None);
     let logs = shipper(&settings, deliver.volume.root(), &node).await?;
-    let control = Control::new(deliver.link.clone(), node.clone());
+    let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
+    let usage = measured.usage.clone();
+    let family = Family::default();
+    let control = Control::new(deliver.link.clone(), node.clone(), family.clone(), Some(usage.clone()));
     let policy = Policy {
         drain_timeout_ms: settings.drain_timeout_s.saturating_mul(1_000),
         has_control: control.has_control(),
@@ -54,11 +64,14 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         node: node.clone(),
         control,
         record: record_file(&settings, socket.as_deref(), deliver.volume.root(), &node),
+        running,
+        family,
         adopted: deliver.adopted.clone(),
         policy,
         status,
         ready: deliver.health.component("worker"),
         logs: logs.clone(),
+        usage: Some(usage.clone()),
     };
 
     tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
@@ -66,6 +79,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     if let Some(logs) = logs {
         spawn_shipping(&mut supervisor, logs);
     }
+    usage::spawn(&mut supervisor, measured);
     // Before the worker: what fails here must not leave a worker without an agent.
     deliver.spawn(&mut supervisor, &settings.repository, &node).await?;
     let handle = supervisor.handle();
@@ -81,7 +95,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         }
     });
     if let Some(listener) = listener {
-        let (api, mut listener) = (deliver.api().with_worker(statuses, requests), Some(listener));
+        let (api, mut listener) = (deliver.api().with_worker(statuses, requests, usage), Some(listener));
         // Answers until the end: whoever drains watches the worker stop.
         supervisor.spawn("socket", Stage::Flush, OnFailure::ShutDown, move |stop| {
             let (api, listener) = (api.clone(), listener.take());
@@ -138,15 +152,31 @@ async fn shipper(
 }
 
 fn record_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RecordFile {
+    let outlives_stop = settings.state_dir.is_some();
+    RecordFile::new(state_file(settings, socket, volume, node, "drain.json"), outlives_stop)
+}
+
+fn running_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RunningFile {
+    RunningFile::at(state_file(settings, socket, volume, node, "worker.json"))
+}
+
+/// A file of this worker: in its state folder, else beside its socket, else on the volume.
+fn state_file(
+    settings: &WorkerSettings,
+    socket: Option<&Path>,
+    volume: &Path,
+    node: &str,
+    kind: &str,
+) -> PathBuf {
     let beside = |path: &Path| {
         let mut name = path.as_os_str().to_owned();
-        name.push(".drain.json");
+        name.push(format!(".{kind}"));
         PathBuf::from(name)
     };
     match (&settings.state_dir, socket) {
-        (Some(folder), _) => RecordFile::new(folder.join("drain.json"), true),
-        (None, Some(socket)) => RecordFile::new(beside(socket), false),
-        (None, None) => RecordFile::new(beside(&volume.join("workers").join(node)), false),
+        (Some(folder), _) => folder.join(kind),
+        (None, Some(socket)) => beside(socket),
+        (None, None) => beside(&volume.join("workers").join(node)),
     }
 }
 

@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agent_core::{ControlFacts, Event, Sample};
+use agent_core::{ControlFacts, Event as CoreEvent, Sample};
 use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
+use super::tasks::Task;
 use crate::link::BrokerLink;
-use crate::process::{Process, below_agent};
+use crate::process::{Family, Process};
+use crate::usage::{Event, Usage};
 
 /// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
 const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
@@ -16,12 +18,20 @@ const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "]
 pub struct Control {
     link: Option<Arc<BrokerLink>>,
     node: String,
+    family: Family,
+    usage: Option<Arc<Usage>>,
 }
 
 impl Control {
-    /// Control of the worker `node`; without a broker only the process tree is looked at.
-    pub fn new(link: Option<Arc<BrokerLink>>, node: String) -> Self {
-        Self { link, node }
+    /// Control of the worker `node`; without a broker only the process tree is looked at. `usage` is told what
+    /// the worker runs.
+    pub fn new(
+        link: Option<Arc<BrokerLink>>,
+        node: String,
+        family: Family,
+        usage: Option<Arc<Usage>>,
+    ) -> Self {
+        Self { link, node, family, usage }
     }
 
     /// The worker can be asked.
@@ -39,27 +49,49 @@ impl Control {
             }
         };
         // After the worker's answer: a task that was just taken is in one of the two.
-        let running = running_tasks(&below_agent());
+        let running = running_tasks(&self.family.processes());
         Sample { control, running }
+    }
+
+    /// The tasks that the worker says it runs, by name and log; `None`: it was not asked or does not answer.
+    pub async fn tasks(&self) -> Option<Vec<Task>> {
+        let answer = async {
+            let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
+            pidbox.active().await?.only().map(Some)
+        };
+        match answer.await {
+            Ok(rows) => rows.map(|rows| rows.iter().filter_map(Task::of).collect()),
+            Err(error) => {
+                let error: broker::Error = error;
+                tracing::debug!(worker = self.node, %error, "the worker was not asked for its tasks");
+                None
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Option<ControlFacts>, broker::Error> {
         let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
         let (active, reserved) = tokio::join!(pidbox.active(), pidbox.reserved());
-        let active = active?.only()?.into_iter().map(task_id).collect();
+        let active = active?.only()?;
+        for event in active.iter().filter_map(attempt) {
+            if let Some(usage) = &self.usage {
+                usage.tell(event);
+            }
+        }
+        let active = active.into_iter().map(task_id).collect();
         let reserved = u32::try_from(reserved?.only()?.len()).unwrap_or(u32::MAX);
         Ok(Some(ControlFacts { active, reserved }))
     }
 
     /// Cancels the consumers of every queue and sees that none is left.
-    pub async fn cancel_consumers(&self) -> Event {
+    pub async fn cancel_consumers(&self) -> CoreEvent {
         let mut cancelled = Vec::new();
         match self.try_cancel(&mut cancelled).await {
-            Ok(true) => Event::ConsumersCancelled { queues: cancelled },
-            Ok(false) => Event::ConsumersFailed { cancelled },
+            Ok(true) => CoreEvent::ConsumersCancelled { queues: cancelled },
+            Ok(false) => CoreEvent::ConsumersFailed { cancelled },
             Err(error) => {
                 tracing::warn!(worker = self.node, %error, hint = error.hint(), "consumers were not cancelled yet");
-                Event::ConsumersFailed { cancelled }
+                CoreEvent::ConsumersFailed { cancelled }
             }
         }
     }
@@ -74,13 +106,13 @@ impl Control {
     }
 
     /// Consumes `queues` again and sees that all of them are.
-    pub async fn add_consumers(&self, queues: &[String]) -> Event {
+    pub async fn add_consumers(&self, queues: &[String]) -> CoreEvent {
         match self.try_add(queues).await {
-            Ok(true) => Event::ConsumersAdded,
-            Ok(false) => Event::ConsumersFailed { cancelled: Vec::new() },
+            Ok(true) => CoreEvent::ConsumersAdded,
+            Ok(false) => CoreEvent::ConsumersFailed { cancelled: Vec::new() },
             Err(error) => {
                 tracing::warn!(worker = self.node, %error, hint = error.hint(), "consumers were not added yet");
-                Event::ConsumersFailed { cancelled: Vec::new() }
+                CoreEvent::ConsumersFailed { cancelled: Vec::new() }
             }
         }
     }
@@ -102,6 +134,13 @@ impl Control {
 
 fn task_id(row: TaskRow) -> String {
     row.workload.and_then(|workload| workload.ti).map_or(row.celery_id, |ti| ti.id)
+}
+
+/// The attempt that a row of `active` names, with the pool child that runs it.
+fn attempt(row: &TaskRow) -> Option<Event> {
+    // A callback's row does not say its id: its log line does.
+    let identity = Task::of(row)?.identity;
+    (!identity.callback).then(|| Event::Active { identity: Box::new(identity), pool_child: row.worker_pid })
 }
 
 fn running_tasks(processes: &[Process]) -> Vec<String> {

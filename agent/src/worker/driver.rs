@@ -1,4 +1,8 @@
-use std::collections::VecDeque;
+mod start;
+mod succession;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,24 +11,20 @@ use agent_logs::{Shipper, WatchError};
 use daemon::CancellationToken;
 use daemon::health::Component;
 use domain::control::{DrainRequest, WorkerState, WorkerStatus};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::control::Control;
 use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
+use super::running::RunningFile;
 use super::tasks::{Task, Tasks};
 use crate::clock::Clock;
-use crate::process::{Adopted, Line, OUTPUT_LINES, Program, end_all, pass_through, pids_below_agent};
+use crate::process::{Adopted, Family, Handle, Line, OUTPUT_LINES, Program, end_all};
+use crate::usage::{Event as UsageEvent, Usage};
 
 /// From SIGTERM, which lets a task clean up outside (`on_kill`), to SIGKILL at the drain deadline.
 const KILL_GRACE: Duration = Duration::from_secs(5);
-/// The last lines of an ended worker are waited for this long; an orphan may hold the pipe open for ever.
-const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Somebody asks for a drain and waits for the status after it.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ pub struct Worker {
     pub control: Control,
     /// Where a drain is remembered.
     pub record: RecordFile,
+    /// Where its process is remembered, and where it writes.
+    pub running: RunningFile,
+    /// Its processes, also those that an earlier agent left.
+    pub family: Family,
     /// Who reaps orphans.
     pub adopted: Adopted,
     /// Its bounds.
@@ -57,6 +61,8 @@ pub struct Worker {
     pub ready: Component,
     /// Who ships the logs of its tasks; absent: Airflow does.
     pub logs: Option<Arc<Shipper>>,
+    /// Who measures what its tasks use.
+    pub usage: Option<Arc<Usage>>,
 }
 
 /// Why supervision ended badly.
@@ -65,6 +71,14 @@ pub enum WorkerError {
     /// A drain that is not remembered would be undone by a restart.
     #[error("the state of a drain is not safe")]
     Record(#[from] RecordError),
+    /// It is not known whether a worker of an earlier agent runs: starting beside it would double it.
+    #[error("what an earlier agent left in {} cannot be read", path.display())]
+    Left {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The worker cannot be started at all.
     #[error("the worker cannot be started: {reason}")]
     Start {
@@ -73,15 +87,22 @@ pub enum WorkerError {
     },
 }
 
-/// An answer to a command, for the worker process of one generation.
-type Answer = Option<(u64, Event)>;
+/// What came of something done beside.
+enum Answer {
+    /// To a command, for the worker process of one generation.
+    Event(u64, Event),
+    /// What an adopted worker runs.
+    Learned(Vec<Task>),
+    Nothing,
+}
 
 struct Driver {
     worker: Worker,
     clock: Clock,
     state: State,
-    child: Option<Child>,
-    pid: u32,
+    process: Option<Handle>,
+    /// Ends the reading of the output after its last line.
+    output: CancellationToken,
     /// Grows with every started process; answers about an earlier one are dropped.
     generation: u64,
     answers: JoinSet<Answer>,
@@ -89,6 +110,8 @@ struct Driver {
     lines: mpsc::Receiver<Line>,
     line_sender: mpsc::Sender<Line>,
     names: Tasks,
+    /// Tasks that ended while an adopted worker is asked what it runs: its answer may be older.
+    ended_meanwhile: Option<BTreeSet<String>>,
     finished: bool,
 }
 
@@ -108,17 +131,19 @@ impl Worker {
             worker: self,
             clock,
             state,
-            child: None,
-            pid: 0,
+            process: None,
+            output: CancellationToken::new(),
             generation: 0,
             answers: JoinSet::new(),
             pumps: JoinSet::new(),
             lines,
             line_sender,
             names: Tasks::default(),
+            ended_meanwhile: None,
             finished: false,
         };
-        driver.handle(Event::Begun { record }).await?;
+        let begun = driver.succeed(record).await?;
+        driver.handle(begun).await?;
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = false;
@@ -138,9 +163,13 @@ impl Worker {
                     Some(event) => event,
                     None => continue,
                 },
-                ending = ended(&mut driver.child) => driver.ended(ending).await,
+                ending = ended(&mut driver.process) => driver.ended(ending).await,
                 Some(answer) = driver.answers.join_next() => match answer {
-                    Ok(Some((generation, event))) if generation == driver.generation => event,
+                    Ok(Answer::Event(generation, event)) if generation == driver.generation => event,
+                    Ok(Answer::Learned(tasks)) => {
+                        driver.learned(tasks);
+                        continue;
+                    }
                     _ => continue,
                 },
                 _ = ticks.tick() => Event::Tick,
@@ -181,13 +210,16 @@ impl Driver {
         match command {
             Command::Spawn => return Ok(Some(self.spawn())),
             Command::Sample => {
-                self.answers.spawn(async move { Some((generation, Event::Sampled(control.sample().await))) });
+                self.answers
+                    .spawn(async move { Answer::Event(generation, Event::Sampled(control.sample().await)) });
             }
             Command::CancelConsumers => {
-                self.answers.spawn(async move { Some((generation, control.cancel_consumers().await)) });
+                self.answers
+                    .spawn(async move { Answer::Event(generation, control.cancel_consumers().await) });
             }
             Command::AddConsumers { queues } => {
-                self.answers.spawn(async move { Some((generation, control.add_consumers(&queues).await)) });
+                self.answers
+                    .spawn(async move { Answer::Event(generation, control.add_consumers(&queues).await) });
             }
             Command::Persist(record) => {
                 let file = self.worker.record.clone();
@@ -197,8 +229,10 @@ impl Driver {
                 }
             }
             Command::Terminate => {
-                tracing::info!(pid = self.pid, "no task is left: telling the worker to end");
-                signal(self.pid, Signal::SIGTERM);
+                tracing::info!(pid = self.pid(), "no task is left: telling the worker to end");
+                if let Some(process) = &self.process {
+                    process.terminate();
+                }
             }
             Command::KillTree { lost } => {
                 for id in &lost {
@@ -209,10 +243,11 @@ impl Driver {
                         "ended with its worker past the drain deadline"
                     );
                 }
-                tracing::warn!(pid = self.pid, lost = lost.len(), "ending the worker's process tree");
+                tracing::warn!(pid = self.pid(), lost = lost.len(), "ending the worker's process tree");
+                let family = self.worker.family.clone();
                 self.answers.spawn(async move {
-                    end_all(pids_below_agent, KILL_GRACE).await;
-                    None
+                    end_all(|| family.pids(), KILL_GRACE).await;
+                    Answer::Nothing
                 });
             }
             Command::ReportDied { ending, tasks } => {
@@ -225,49 +260,38 @@ impl Driver {
         Ok(None)
     }
 
-    fn spawn(&mut self) -> Event {
-        // Until it is known as awaited, a child that ends at once must not be reaped as an orphan.
-        let _paused = self.worker.adopted.pause();
-        match self.worker.program.start() {
-            Ok(mut started) => {
-                self.generation += 1;
-                self.pid = started.pid;
-                self.worker.adopted.own(started.pid);
-                if let Some(output) = started.child.stdout.take() {
-                    self.pumps.spawn(pass_through(output, Some(self.line_sender.clone())));
-                }
-                if let Some(output) = started.child.stderr.take() {
-                    self.pumps.spawn(pass_through(output, Some(self.line_sender.clone())));
-                }
-                self.child = Some(started.child);
-                tracing::info!(pid = self.pid, worker = self.worker.node, "worker process started");
-                Event::Spawned
-            }
-            Err(error) => {
-                let reason = match std::error::Error::source(&error) {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                };
-                tracing::error!(reason, "the worker process cannot be started");
-                Event::SpawnFailed { reason, retryable: error.is_retryable() }
-            }
-        }
+    fn pid(&self) -> u32 {
+        self.process.as_ref().map_or(0, Handle::pid)
+    }
+
+    fn begun(&mut self, task: Task) {
+        self.ship(&task, Shipper::watch);
+        self.measure(UsageEvent::begun(task.identity.clone(), self.pid()));
+        self.names.begun(task);
     }
 
     fn seen(&mut self, line: &Line) -> Option<Event> {
         match read_line(&line.0)? {
             Seen::Ready => return Some(Event::Announced),
-            Seen::Begun(task) => {
-                self.ship(&task, Shipper::watch);
-                self.names.begun(*task);
-            }
-            Seen::Ended(id) => {
+            Seen::Begun(task) => self.begun(*task),
+            Seen::Ended { id, state } => {
+                let state = state.unwrap_or_else(|| agent_usage::UNKNOWN.to_owned());
+                self.measure(UsageEvent::Ended { id: id.clone(), state });
+                if let Some(ended) = &mut self.ended_meanwhile {
+                    ended.insert(id.clone());
+                }
                 if let Some(task) = self.names.ended(&id) {
                     self.ship(&task, Shipper::finish);
                 }
             }
         }
         None
+    }
+
+    fn measure(&self, event: UsageEvent) {
+        if let Some(usage) = &self.worker.usage {
+            usage.tell(event);
+        }
     }
 
     fn ship(&self, task: &Task, wish: fn(&Shipper, String) -> Result<(), WatchError>) {
@@ -279,29 +303,15 @@ impl Driver {
     }
 
     async fn ended(&mut self, ending: Ending) -> Event {
-        self.child = None;
-        self.worker.adopted.awaited(self.pid);
-        let deadline = Instant::now() + LAST_LINES;
-        loop {
-            let line = tokio::select! {
-                Some(line) = self.lines.recv() => line,
-                joined = self.pumps.join_next() => match joined {
-                    Some(_) => continue,
-                    None => break,
-                },
-                () = tokio::time::sleep_until(deadline) => {
-                    tracing::debug!("a process that the worker left behind holds its output open");
-                    break;
-                }
-            };
-            self.seen(&line);
+        let ended = self.process.take().map(|process| process.pid());
+        if let Some(pid) = ended {
+            self.worker.adopted.awaited(pid);
         }
-        while let Ok(line) = self.lines.try_recv() {
-            self.seen(&line);
+        self.last_lines().await;
+        if let Some(pid) = ended {
+            self.measure(UsageEvent::WorkerEnded { pid });
         }
-        for task in self.names.drain() {
-            self.ship(&task, Shipper::finish);
-        }
+        self.worker.running.forget();
         Event::Exited(ending)
     }
 
@@ -310,10 +320,11 @@ impl Driver {
     }
 
     async fn finish(mut self) -> Result<(), WorkerError> {
-        let left = pids_below_agent().len();
+        let family = self.worker.family.clone();
+        let left = family.pids().len();
         if left > 0 {
             tracing::info!(left, "ending processes that tasks left behind");
-            end_all(pids_below_agent, KILL_GRACE).await;
+            end_all(|| family.pids(), KILL_GRACE).await;
         }
         self.answers.shutdown().await;
         let status = self.status();
@@ -326,24 +337,9 @@ impl Driver {
 }
 
 /// Pends while there is no process.
-async fn ended(child: &mut Option<Child>) -> Ending {
-    use std::os::unix::process::ExitStatusExt;
-    let Some(child) = child else { return std::future::pending().await };
-    match child.wait().await {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Ending::Code(code),
-            (None, signal) => Ending::Signal(signal.unwrap_or_default()),
-        },
-        Err(error) => {
-            tracing::warn!(%error, "the worker's end was not seen; it counts as ended");
-            Ending::Code(-1)
-        }
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let Ok(pid) = i32::try_from(pid) else { return };
-    if let Err(error) = kill(Pid::from_raw(pid), signal) {
-        tracing::debug!(pid, %signal, %error, "the worker had ended already");
+async fn ended(process: &mut Option<Handle>) -> Ending {
+    match process {
+        Some(process) => process.ended().await,
+        None => std::future::pending().await,
     }
 }

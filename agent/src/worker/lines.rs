@@ -1,3 +1,5 @@
+use agent_usage::Identity;
+
 use super::tasks::Task;
 
 /// What a line of the worker's log says.
@@ -7,8 +9,13 @@ pub enum Seen {
     Ready,
     /// A task begins.
     Begun(Box<Task>),
-    /// The workload of this task instance id has ended.
-    Ended(String),
+    /// A workload has ended.
+    Ended {
+        /// The task instance's or callback's id.
+        id: String,
+        /// `success`, `failed`, … where the line says.
+        state: Option<String>,
+    },
 }
 
 /// Reads a line of `airflow celery worker`, in text or JSON format. Lines that say nothing of interest: `None`.
@@ -20,7 +27,8 @@ pub fn read_line(line: &str) -> Option<Seen> {
         let after = &line[line.find("workload_id")? + "workload_id".len()..];
         let start = after.find(|c: char| c.is_ascii_hexdigit())?;
         let id: String = after[start..].chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
-        return (!id.is_empty()).then_some(Seen::Ended(id));
+        let state = line.find("final_state").and_then(|at| word(&line[at + "final_state".len()..]));
+        return (!id.is_empty()).then_some(Seen::Ended { id, state });
     }
     let mut words = line.split_whitespace();
     let ready =
@@ -34,7 +42,14 @@ fn begun(line: &str) -> Option<Task> {
     let log_path = text(line, "log_path=")?;
     if let Some(start) = line.find("callback=CallbackDTO(") {
         let id = text(&line[start..], "id=")?;
-        return Some(Task { name: format!("callback {id}"), id, log_path });
+        let identity = Identity {
+            id: id.clone(),
+            callback: true,
+            map_index: -1,
+            log_path: Some(log_path.clone()),
+            ..Identity::default()
+        };
+        return Some(Task { name: format!("callback {id}"), id, log_path, identity });
     }
     let ti = &line[line.find("ti=TaskInstanceDTO(")?..];
     let number = |key: &str| -> Option<i64> {
@@ -43,12 +58,36 @@ fn begun(line: &str) -> Option<Task> {
         after[..end].parse().ok()
     };
     let (dag, task, run) = (text(ti, "dag_id=")?, text(ti, "task_id=")?, text(ti, "run_id=")?);
-    let map = match number("map_index=") {
-        Some(index) if index >= 0 => format!(" map {index}"),
-        _ => String::new(),
+    let id = text(ti, "id=UUID(")?;
+    let identity = Identity {
+        id: id.clone(),
+        ti_id: id.clone(),
+        callback: false,
+        dag_id: dag,
+        task_id: task,
+        run_id: run,
+        map_index: number("map_index=").unwrap_or(-1),
+        try_number: u32::try_from(number("try_number=")?).ok()?,
+        queue: text(ti, "queue=").unwrap_or_default(),
+        env_id: None,
+        log_path: Some(log_path.clone()),
     };
-    let name = format!("{dag}.{task} run {run}{map} try {}", number("try_number=")?);
-    Some(Task { id: text(ti, "id=UUID(")?, name, log_path })
+    Some(Task { id, name: identity.name(), log_path, identity })
+}
+
+/// The value after a key, whatever stands between and around it: `=success`, `":"success"`,
+/// `=<TaskInstanceState.SUCCESS: 'success'>`.
+fn word(after: &str) -> Option<String> {
+    let end = after.find([' ', ',', '}', '>']).unwrap_or(after.len());
+    let value = match after[..end].ends_with(':') {
+        // Python's repr of an enum: its value stands after the name.
+        true => after[end..].trim_start(),
+        false => &after[..end],
+    };
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let value = value.trim_start_matches(|c| !is_letter(c));
+    let word: String = value.chars().take_while(|c| is_letter(*c)).collect();
+    (!word.is_empty()).then(|| word.to_lowercase())
 }
 
 /// Where the value of `key` begins; a key is not the end of a longer word.
@@ -85,6 +124,8 @@ mod tests {
             assert_eq!(task.log_path, "dag_id=etl/run_id=manual__1/task_id=fit/map_index=3/attempt=2.log");
             assert_eq!(task.to_string(), "etl.fit run manual__1 map 3 try 2");
             assert_eq!(task.id, "0193-aa");
+            let identity = &task.identity;
+            assert_eq!((identity.map_index, identity.try_number, &*identity.queue), (3, 2, "heavy"));
         }
     }
 
@@ -102,11 +143,15 @@ mod tests {
         for line in [
             "x Workload finished duration=1.2 exit_code=0 final_state=success workload_id=0193-ab",
             r#"{"event":"Workload finished","workload_id":"0193-ab","level":"info"}"#,
+            r#"{"event":"Workload finished","final_state":"success","workload_id":"0193-ab"}"#,
             "x Workload finished exit_code=0 workload_id=UUID('0193-ab')",
         ] {
             // The `D` of UUID is a digit too; the id is what follows the quote.
             let line = line.replace("UUID(", "(");
-            assert_eq!(read_line(&line), Some(Seen::Ended("0193-ab".into())), "{line}");
+            let Some(Seen::Ended { id, state }) = read_line(&line) else { panic!("{line}") };
+            assert_eq!(id, "0193-ab", "{line}");
+            let expected = line.contains("final_state").then(|| "success".to_owned());
+            assert_eq!(state, expected, "{line}");
         }
         assert_eq!(read_line("[2026: INFO/MainProcess] w1@vm ready."), Some(Seen::Ready));
         assert_eq!(read_line("2026 [info     ] celery@vm ready. [celery.apps.worker]"), Some(Seen::Ready));

@@ -6,6 +6,7 @@ mod driver;
 mod lines;
 mod name;
 mod record;
+mod running;
 mod tasks;
 
 pub use control::Control;
@@ -13,4 +14,5 @@ pub use driver::{Request, Worker, WorkerError};
 pub use lines::{Seen, read_line};
 pub use name::{NodeName, node_name};
 pub use record::{RecordError, RecordFile};
+pub use running::{Left, Running, RunningFile};
 pub use tasks::{Task, Tasks};

@@ -97,7 +97,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = RecordFile::new(dir.path().join("state/w1.drain.json"), false);
         assert_eq!(file.read().unwrap(), None);
-        let record = DrainRecord { epoch: 3, cancelled: false, drained: true };
+        let record =
+            DrainRecord { epoch: 3, cancelled: false, drained: true, cancelled_queues: vec!["heavy".into()] };
         file.write(&record).unwrap();
         assert_eq!(file.read().unwrap(), Some(record));
         file.forget();

@@ -101,7 +101,13 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         // The worker is in a process group of its own and outlives a killed agent; end it by its pid.
-        let below = children(self.child.id());
+        let mut below = children(self.child.id());
+        let record = fs::read(self.dir.join("agent.sock.worker.json")).unwrap_or_default();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
+        if let Some(pid) = record["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()) {
+            below.extend(children(pid));
+            below.push(pid.cast_signed());
+        }
         drop(self.child.kill());
         drop(self.child.wait());
         for pid in below {

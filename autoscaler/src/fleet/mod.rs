@@ -4,6 +4,8 @@
 //! - A record is on disk before its process exists, and goes after the process has gone: an autoscaler that is
 //!   killed at any point finds every worker again and starts none twice.
 //! - Only the agent gets a signal, and only SIGTERM; tasks are its business.
+//! - An agent that was killed is started again under the same name, socket and state: its worker and tasks run on, and
+//!   it takes them over. Until then the worker counts as there, so that none is started beside it.
 
 mod agent;
 mod error;
@@ -45,8 +47,10 @@ const WORKERS: &str = "workers";
 pub struct Ended {
     /// Workers that had been told to.
     pub stopped: u32,
-    /// Workers that had not.
+    /// Workers that had not, and are gone.
     pub crashed: u32,
+    /// Agents that were killed and are started again under their names.
+    pub restarted: u32,
 }
 
 /// The workers of one pool.
@@ -83,6 +87,17 @@ impl Fleet {
             match member.ended() {
                 None => {
                     tracing::info!(pool = fleet.pool.name, worker = name, pid = member.record.pid, "adopted");
+                    fleet.write(&member.record)?;
+                    fleet.members.insert(name, member);
+                }
+                Some(end) if end.killed => {
+                    tracing::warn!(
+                        pool = fleet.pool.name,
+                        worker = name,
+                        "its agent was killed; it is started again"
+                    );
+                    (member.record.pid, member.record.start_ticks) = (None, None);
+                    member.record.restart_at_ms = Some(unix_ms());
                     fleet.write(&member.record)?;
                     fleet.members.insert(name, member);
                 }
@@ -147,65 +162,117 @@ impl Fleet {
         let worker = format!("{}-{id}", self.pool.name);
         let socket = self.directory.join(format!("{id}.sock"));
         let log = self.directory.join(format!("{id}.log"));
-        let values = Values {
-            pool: &self.pool.name,
-            worker: &worker,
-            socket: &socket,
-            queues: &self.pool.queues,
-            slots: self.pool.policy.slots_per_worker,
-        };
-        let command = self.pool.command.fill(&values);
-        let mut member = Member::new(Record::new(worker.clone(), socket.clone(), log.clone(), now_ms))?;
+        let mut member = Member::new(Record::new(worker.clone(), socket, log, now_ms))?;
         self.write(&member.record)?;
-        let marker = socket.display().to_string();
-        let mut environment = self.pool.environment.clone();
-        // The agent ends what is over the limit; both must mean the same one.
-        let drain_timeout_s = self.pool.policy.drain_timeout_s.to_string();
-        environment.entry(DRAIN_TIMEOUT_VARIABLE.to_owned()).or_insert(drain_timeout_s);
-        match process::start(&command, &environment, &marker, &log) {
-            Ok(child) => {
-                member.record.pid = child.id();
-                member.record.start_ticks = child.id().and_then(process::start_ticks);
-                member.child = Some(child);
+        match self.launch(&mut member) {
+            Ok(()) => {
                 tracing::info!(pool = self.pool.name, worker, pid = member.record.pid, "started");
                 let written = self.write(&member.record);
                 self.members.insert(worker.clone(), member);
                 written.map(|()| worker)
             }
-            Err(source) => {
+            Err(error) => {
                 self.remove(&member.record)?;
-                Err(FleetError::Start { program: command.first().cloned().unwrap_or_default(), source })
+                Err(error)
             }
         }
     }
 
-    /// Forgets workers whose process has ended.
+    /// Starts a worker's agent.
+    fn launch(&self, member: &mut Member) -> Result<(), FleetError> {
+        let record = &mut member.record;
+        let command = self.pool.command.fill(&Values {
+            pool: &self.pool.name,
+            worker: &record.worker,
+            socket: &record.socket,
+            queues: &self.pool.queues,
+            slots: self.pool.policy.slots_per_worker,
+        });
+        let mut environment = self.pool.environment.clone();
+        // The agent ends what is over the limit; both must mean the same one.
+        let drain_timeout_s = self.pool.policy.drain_timeout_s.to_string();
+        environment.entry(DRAIN_TIMEOUT_VARIABLE.to_owned()).or_insert(drain_timeout_s);
+        let marker = record.socket.display().to_string();
+        let started = process::start(&command, &environment, &marker, &record.log);
+        let child = started.map_err(|source| FleetError::Start {
+            program: command.first().cloned().unwrap_or_default(),
+            source,
+        })?;
+        record.pid = child.id();
+        record.start_ticks = child.id().and_then(process::start_ticks);
+        record.restart_at_ms = None;
+        member.child = Some(child);
+        member.launched_ms = unix_ms();
+        Ok(())
+    }
+
+    /// Forgets workers whose agent has ended, and starts those again that were killed.
     ///
     /// # Errors
-    /// When a record cannot be removed.
+    /// When a record cannot be written or removed.
     pub fn reap(&mut self) -> Result<Ended, FleetError> {
         let mut ended = Ended::default();
-        let mut gone = Vec::new();
-        for (name, member) in &mut self.members {
-            let Some(status) = member.ended() else { continue };
-            if member.record.stopping_ms.is_some() {
-                ended.stopped += 1;
-                tracing::info!(pool = self.pool.name, worker = name, status, "ended as asked");
-            } else {
-                ended.crashed += 1;
-                let log = member.record.log.display();
-                tracing::warn!(pool = self.pool.name, worker = name, status, %log, "ended without being asked");
+        for name in self.members.keys().cloned().collect::<Vec<_>>() {
+            let Some(mut member) = self.members.remove(&name) else { continue };
+            if self.lives_on(&mut member, &mut ended)? {
+                self.members.insert(name, member);
+                continue;
             }
-            gone.push(name.clone());
-        }
-        for name in gone {
-            if let Some(member) = self.members.remove(&name) {
-                self.remove(&member.record)?;
-                let in_use = |path: &Path| self.members.values().any(|member| member.record.log == path);
-                names::prune_logs(&self.directory, in_use);
-            }
+            self.remove(&member.record)?;
+            let in_use = |path: &Path| self.members.values().any(|member| member.record.log == path);
+            names::prune_logs(&self.directory, in_use);
         }
         Ok(ended)
+    }
+
+    /// Whether a worker stays in the fleet: its agent lives, or will again.
+    fn lives_on(&self, member: &mut Member, ended: &mut Ended) -> Result<bool, FleetError> {
+        let (pool, worker, now_ms) = (&self.pool.name, member.record.worker.clone(), unix_ms());
+        if let Some(due_ms) = member.record.restart_at_ms {
+            if now_ms < due_ms {
+                return Ok(true);
+            }
+            if let Err(error) = self.launch(member) {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(pool, worker, %error, cause, "its agent is not started again yet");
+                return self.try_again(member, ended, now_ms);
+            }
+            member.tell_again = member.record.stopping_ms.is_some();
+            self.write(&member.record)?;
+            tracing::info!(pool, worker, pid = member.record.pid, "started again");
+            ended.restarted += 1;
+            return Ok(true);
+        }
+        let Some(end) = member.ended() else { return Ok(true) };
+        let log = member.record.log.display().to_string();
+        if end.killed {
+            tracing::warn!(pool, worker, status = end.words, log, "its agent was killed; its worker runs on");
+            return self.try_again(member, ended, now_ms);
+        }
+        if member.record.stopping_ms.is_some() {
+            ended.stopped += 1;
+            tracing::info!(pool, worker, status = end.words, "ended as asked");
+        } else {
+            ended.crashed += 1;
+            tracing::warn!(pool, worker, status = end.words, log, "ended without being asked");
+        }
+        Ok(false)
+    }
+
+    fn try_again(&self, member: &mut Member, ended: &mut Ended, now_ms: u64) -> Result<bool, FleetError> {
+        let (pool, worker) = (&self.pool.name, member.record.worker.clone());
+        let Some(pause_ms) = member.was_killed(now_ms) else {
+            ended.crashed += 1;
+            let (log, kills) = (member.record.log.display(), member.record.restarts);
+            tracing::error!(
+                pool, worker, kills, %log,
+                "given up: its agent was killed again and again. A worker of it may run on unseen: look for its name"
+            );
+            return Ok(false);
+        };
+        tracing::info!(pool, worker, pause_ms, "its agent is started again under the same name");
+        self.write(&member.record)?;
+        Ok(true)
     }
 
     /// Asks every agent how it is, and again for what it has not confirmed yet.
@@ -225,7 +292,10 @@ impl Fleet {
         for (name, answer) in answers {
             let Some(member) = self.members.get_mut(&name) else { continue };
             match answer {
-                Ok(status) => member.heard(status, now_ms),
+                Ok(status) => {
+                    member.heard(status, now_ms);
+                    member.tell_to_end_again();
+                }
                 Err(error) => tracing::debug!(pool = self.pool.name, worker = name, %error, "no answer"),
             }
         }

@@ -34,6 +34,12 @@ pub struct Record {
     pub drain_asked_ms: Option<u64>,
     /// When it was told to end.
     pub stopping_ms: Option<u64>,
+    /// Starts after a kill, in a row.
+    #[serde(default)]
+    pub restarts: u32,
+    /// When the next of them is due; its agent does not live until then.
+    #[serde(default)]
+    pub restart_at_ms: Option<u64>,
 }
 
 impl Record {
@@ -50,6 +56,8 @@ impl Record {
             drain_epoch: 0,
             drain_asked_ms: None,
             stopping_ms: None,
+            restarts: 0,
+            restart_at_ms: None,
         }
     }
 

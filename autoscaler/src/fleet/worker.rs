@@ -8,11 +8,23 @@ use super::FleetError;
 use super::agent::Agent;
 use super::process;
 use super::record::Record;
+use crate::clock::unix_ms;
 
 /// An agent that never answered is starting for so long: opening its socket is the first thing it does.
 const STARTING_MAX_MS: u64 = 60_000;
 /// An agent that answered before and does not now is silent after so long; a loaded machine may skip a beat.
 const SILENT_AFTER_MS: u64 = 5_000;
+
+/// First pause before a killed agent is started again, doubled with each further kill.
+const RESTART_MIN_MS: u64 = 250;
+/// Longest such pause.
+const RESTART_MAX_MS: u64 = 30_000;
+/// Kills in a row after which a worker is given up: what kills it that often kills the next one too.
+const RESTARTS_MAX: u32 = 8;
+/// An agent that answers so long after its start ends a row of kills.
+const SETTLED_MS: u64 = 60_000;
+/// Exit code of a Rust program that panicked: no decision of its own.
+const PANIC: i32 = 101;
 
 /// One worker.
 #[derive(Debug)]
@@ -23,6 +35,19 @@ pub(super) struct Member {
     pub(super) agent: Agent,
     /// What the agent said last, and when (Unix milliseconds).
     pub(super) said: Option<(WorkerStatus, u64)>,
+    /// When its agent was started or found (Unix milliseconds).
+    pub(super) launched_ms: u64,
+    /// It was started again after it had been told to end, and is told again once it answers.
+    pub(super) tell_again: bool,
+}
+
+/// The end of an agent.
+#[derive(Debug)]
+pub(super) struct End {
+    /// How, in words.
+    pub(super) words: String,
+    /// Not by its own decision: its worker may run on.
+    pub(super) killed: bool,
 }
 
 impl Member {
@@ -30,20 +55,40 @@ impl Member {
     pub(super) fn new(record: Record) -> Result<Self, FleetError> {
         let agent = Agent::new(&record.socket)
             .map_err(|source| FleetError::Agent { worker: record.worker.clone(), source })?;
-        Ok(Self { record, child: None, agent, said: None })
+        Ok(Self { record, child: None, agent, said: None, launched_ms: unix_ms(), tell_again: false })
     }
 
-    /// How its process ended, when it has.
-    pub(super) fn ended(&mut self) -> Option<String> {
+    /// How its agent ended, when it has.
+    pub(super) fn ended(&mut self) -> Option<End> {
         if let Some(child) = &mut self.child {
             return match child.try_wait() {
                 Ok(None) => None,
-                Ok(Some(status)) => Some(status.to_string()),
-                Err(error) => Some(format!("cannot be watched: {error}")),
+                Ok(Some(status)) => Some(End {
+                    words: status.to_string(),
+                    killed: status.code().is_none_or(|code| code == PANIC),
+                }),
+                Err(error) => Some(End { words: format!("cannot be watched: {error}"), killed: false }),
             };
         }
         let lives = self.record.pid.is_some_and(|pid| process::start_ticks(pid) == self.record.start_ticks);
-        (!lives).then(|| "an exit status that only its former parent knows".to_owned())
+        // An agent that ends in order takes its socket with it.
+        (!lives).then(|| End {
+            words: "an exit status that only its former parent knows".to_owned(),
+            killed: self.record.socket.exists(),
+        })
+    }
+
+    /// Takes note that its agent was killed. Answers the pause until it is started again; `None`: it was killed too
+    /// often.
+    pub(super) fn was_killed(&mut self, now_ms: u64) -> Option<u64> {
+        (self.child, self.record.pid, self.record.start_ticks) = (None, None, None);
+        if self.record.restarts >= RESTARTS_MAX {
+            return None;
+        }
+        let pause_ms = (RESTART_MIN_MS << self.record.restarts.min(16)).min(RESTART_MAX_MS);
+        self.record.restarts += 1;
+        self.record.restart_at_ms = Some(now_ms.saturating_add(pause_ms));
+        Some(pause_ms)
     }
 
     /// The request that the agent has not confirmed yet.
@@ -55,9 +100,25 @@ impl Member {
     }
 
     pub(super) fn heard(&mut self, status: WorkerStatus, now_ms: u64) {
+        if now_ms.saturating_sub(self.launched_ms) >= SETTLED_MS {
+            self.record.restarts = 0;
+        }
         // Somebody else may have asked for a drain meanwhile; our next epoch must be above theirs.
         self.record.drain_epoch = self.record.drain_epoch.max(status.epoch);
         self.said = Some((status, now_ms));
+    }
+
+    /// An agent that was killed while it ended is told again, now that it listens.
+    pub(super) fn tell_to_end_again(&mut self) {
+        if !std::mem::take(&mut self.tell_again) {
+            return;
+        }
+        if let (Some(pid), Some(ticks)) = (self.record.pid, self.record.start_ticks)
+            && let Err(error) = process::terminate(pid, ticks)
+        {
+            tracing::warn!(worker = self.record.worker, %error, "its agent is not told to end yet");
+            self.tell_again = true;
+        }
     }
 
     /// Celery node name, once the agent has told it.

@@ -49,6 +49,8 @@ pub(crate) async fn run(socket: &Path) {
             "/v1/drain",
             post(move |Json(request): Json<DrainRequest>| async move { Json(drain(&writer, &request)) }),
         );
+    // Of one that was killed.
+    drop(std::fs::remove_file(socket));
     let listener = tokio::net::UnixListener::bind(socket).unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
@@ -66,6 +68,7 @@ pub(crate) async fn run(socket: &Path) {
             if left > 0 {
                 append(&directory, "lost", &format!("{left} tasks"));
             }
+            std::fs::remove_file(socket).unwrap();
         }
     }
 }

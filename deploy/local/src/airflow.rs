@@ -71,6 +71,8 @@ pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String
     let mut env = machine::environment();
     env.extend(s3_environment(state));
     env.extend(options.map(|(name, value)| (format!("AIRFLOW__{name}"), value)));
+    let overrides = &state.overrides().airflow;
+    env.extend(overrides.iter().map(|(name, value)| (format!("AIRFLOW__{name}"), value.clone())));
     env.extend([
         ("AIRFLOW_HOME".to_owned(), path("airflow")),
         (format!("AIRFLOW_CONN_{}", LOG_CONNECTION.to_uppercase()), log_connection.to_string()),

@@ -64,7 +64,7 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
     airflow::start(state, &base).await?;
     step.done(&state.airflow_url());
     repository::create(state).await?;
-    let step = progress.step("Updraft: sync, dag-processor, triggerer, autoscaler");
+    let step = progress.step("Updraft: costs, sync, dag-processor, triggerer, autoscaler");
     programs::start(state, &base)?;
     step.done("");
     Ok(base)
@@ -72,8 +72,8 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
 
 /// Forgets what belongs to the last repository; layers, environments and caches stay.
 fn fresh(state: &State) -> Result<(), Failure> {
-    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "s3/airflow-logs"];
-    for path in gone.map(|name| state.path(name)) {
+    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "volume/workers"];
+    for path in gone.map(|name| state.path(name)).into_iter().chain([services::log_folder(state)]) {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(Failure::file("remove", &path))?;
         }
@@ -84,12 +84,14 @@ fn fresh(state: &State) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A new repository starts at its first publication.
+/// A new repository starts at its first publication, and its bill at nothing.
 async fn forget_publications(state: &State) -> Result<(), Failure> {
     let store = services::store(state)?;
-    let prefix = format!("v1/trees/{}/", airflow::REPOSITORY);
-    for listed in store.list(&prefix).await? {
-        store.delete(&listed.key).await?;
+    // The usage of the last bring-up goes with its repository: a bill is of one demo.
+    for prefix in [format!("v1/trees/{}/", airflow::REPOSITORY), domain::keys::USAGE.to_owned()] {
+        for listed in store.list(&prefix).await? {
+            store.delete(&listed.key).await?;
+        }
     }
     Ok(())
 }
@@ -140,6 +142,7 @@ pub(crate) async fn down(state: &State, progress: &Progress) -> Result<(), Failu
 pub(crate) fn print_urls(state: &State) {
     let ports = state.ports();
     println!("airflow\t{}", state.airflow_url());
+    println!("costs\t{}", state.costs_url());
     println!("redis\t{}", state.redis_url());
     println!("s3\thttp://127.0.0.1:{}", ports.s3);
     println!("postgres\tpostgresql://postgres@127.0.0.1:{}/postgres", ports.postgres);

@@ -1,7 +1,8 @@
 //! Which processes come from ours: those that carry our mark in their environment, and all that descend from them.
 //!
 //! The mark alone is not enough: a process that sets its title (Celery's) loses its environment. Descent alone is not
-//! either: what outlives its parent descends from init.
+//! either: what outlives its parent descends from init. A worker whose agent was killed has neither; it still writes
+//! into the state folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +22,8 @@ pub(crate) struct Member {
 /// The family of a state folder. This program is never in it.
 pub(crate) fn family(state_dir: &Path, started: &[Entry]) -> Vec<Member> {
     let wanted = format!("{MARKER}={}", state_dir.display());
-    let (mut parents, mut marked) = (BTreeMap::new(), BTreeSet::new());
+    let me = std::process::id();
+    let (mut parents, mut marked, mut writers) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
@@ -32,11 +34,15 @@ pub(crate) fn family(state_dir: &Path, started: &[Entry]) -> Vec<Member> {
         if environment.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes()) {
             marked.insert(pid);
         }
+        if pid != me && fs::read_link(entry.path().join("fd/1")).is_ok_and(|path| path.starts_with(state_dir))
+        {
+            writers.insert(pid);
+        }
     }
     let mut roots: BTreeSet<u32> =
         started.iter().filter(|entry| entry.is_running()).map(|entry| entry.pid).collect();
     roots.extend(&marked);
-    let me = std::process::id();
+    roots.extend(&writers);
     members(&parents, &roots)
         .into_iter()
         .filter(|&pid| pid != me)

@@ -54,6 +54,9 @@ pub(crate) enum Failure {
     /// A condition did not come true in time.
     #[error("not within {deadline_s} s: {what} (last seen: {last})")]
     Deadline { what: String, deadline_s: u64, last: String },
+    /// Something is not as it should be.
+    #[error("{what}: {seen}")]
+    Unexpected { what: String, seen: String },
     /// PostgreSQL refuses to run as root and there is no user for it.
     #[error("there is no user `postgres` to run PostgreSQL as")]
     NoPostgresUser,

@@ -6,6 +6,8 @@ mod bring_up;
 mod demo;
 mod descent;
 mod failure;
+mod failures;
+mod fleet;
 mod ledger;
 mod machine;
 mod measure;
@@ -35,11 +37,14 @@ struct Arguments {
     /// An Airflow to use as the base, in place of the one that depcache installs.
     #[arg(long, global = true, value_name = "VENV", env = "UPDRAFT_LOCAL_BASE")]
     base: Option<PathBuf>,
+    /// A versitygw to use as the S3 server, in place of the one for tests.
+    #[arg(long, global = true, value_name = "BINARY", env = "UPDRAFT_LOCAL_VERSITYGW")]
+    versitygw: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 enum Command {
     /// Start everything and leave it running.
     Up,
@@ -49,6 +54,12 @@ enum Command {
     Measure {
         #[command(subcommand)]
         what: measure::What,
+    },
+    /// Start everything, provoke failures, print what comes of each, end everything.
+    Failures {
+        /// Rows of the table; all when none is named.
+        #[arg(value_name = "ROW")]
+        rows: Vec<failures::Kind>,
     },
     /// End exactly what was started.
     Down,
@@ -72,7 +83,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
-    let state = State::open(&arguments.state_dir, arguments.base.as_deref())?;
+    let state = State::open(&arguments.state_dir, arguments.base.as_deref())?
+        .with_versitygw(arguments.versitygw.as_deref())?;
     match arguments.command {
         Command::Up => {
             bring_up::guarded(&state, progress, || bring_up::up(&state, progress)).await?;
@@ -81,7 +93,11 @@ async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
         Command::Down => bring_up::down(&state, progress).await?,
         Command::Urls => bring_up::print_urls(&state),
         Command::Measure { what } => return measure::run(what, &state, progress).await,
-        Command::Demo => return demo::run(&state, progress).await,
+        Command::Demo => return demo::run(&state.with_overrides(demo::overrides()), progress).await,
+        Command::Failures { rows } => {
+            let overrides = failures::overrides(&state);
+            return failures::run(&state.with_overrides(overrides), progress, &rows).await;
+        }
     }
     Ok(domain::exit::OK)
 }

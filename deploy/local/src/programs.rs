@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::airflow::{self, REPOSITORY};
 use crate::failure::Failure;
 use crate::machine;
 use crate::process::Program;
 use crate::repository;
-use crate::services::{AIRFLOW_LOGS, STORE};
+use crate::services::{AIRFLOW_LOGS, STORE, s3_environment};
 use crate::state::State;
 
 /// Seconds without a task after which a worker is drained: long enough to see one worker serve two environments,
 /// short enough to see it go.
 const IDLE_S: u32 = 25;
 
-/// Starts sync, dag-processor, triggerer and autoscaler. Each catches up with the others by itself.
+/// Prices of the demo.
+const PRICES: &str = include_str!("../prices.toml");
+
+/// Starts costs, sync, dag-processor, triggerer and autoscaler. Each catches up with the others by itself.
 pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     let repository = format!("--repository={REPOSITORY}");
     let env = environment(state, base);
+    start_costs(state)?;
     let agent = machine::sibling("updraft-agent")?;
     Program::new("sync", &agent, &["sync"], sync_environment(state, base)).start(state)?;
     for component in ["dag-processor", "triggerer"] {
@@ -39,6 +43,31 @@ pub(crate) fn start(state: &State, base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The dashboard and what answers for usage. It reads the store like everybody else.
+fn start_costs(state: &State) -> Result<(), Failure> {
+    let (prices, token) = (state.path("prices.toml"), state.path("costs.token"));
+    fs::write(&prices, PRICES).map_err(Failure::file("write", &prices))?;
+    fs::write(&token, &state.secrets().costs).map_err(Failure::file("write", &token))?;
+    let mut env = costs_environment(state);
+    env.extend([("UPDRAFT_COSTS_TOKEN_FILE".to_owned(), token.display().to_string())]);
+    let (listen, database) =
+        (format!("127.0.0.1:{}", state.ports().costs), state.path("costs.sqlite").display().to_string());
+    let args = ["serve", "--listen", &listen, "--database", &database];
+    Program::new("costs", &machine::sibling("updraft-costs")?, &args, env).start(state)?;
+    Ok(())
+}
+
+/// What `updraft-costs` needs: the store with the usage, and prices.
+pub(crate) fn costs_environment(state: &State) -> BTreeMap<String, String> {
+    let mut env = machine::environment();
+    env.extend(s3_environment(state));
+    env.extend([
+        ("UPDRAFT_STORE".to_owned(), STORE.to_owned()),
+        ("UPDRAFT_PRICES".to_owned(), state.path("prices.toml").display().to_string()),
+    ]);
+    env
+}
+
 /// Airflow's variables and what an agent needs.
 fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
     let mut env = airflow::environment(state, base);
@@ -55,10 +84,17 @@ fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
             // Task logs are shipped from Airflow's folder to where Airflow looks for them.
             ("UPDRAFT_BASE_LOG_FOLDER", path("airflow/logs")),
             ("UPDRAFT_REMOTE_LOG_FOLDER", AIRFLOW_LOGS.to_owned()),
+            ("UPDRAFT_COSTS_URL", state.costs_url()),
+            ("UPDRAFT_COSTS_TOKEN", state.secrets().costs.clone()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
     env
+}
+
+/// Where sync keeps its state.
+pub(crate) fn sync_state(state: &State) -> PathBuf {
+    state.path("sync")
 }
 
 /// What sync gets on top: where the repository is, and Airflow's address for "parse this now".
@@ -70,11 +106,12 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
             ("UPDRAFT_GIT_REF", repository::BRANCH.to_owned()),
             ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
             ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
-            ("UPDRAFT_STATE_DIR", state.path("sync").display().to_string()),
+            ("UPDRAFT_STATE_DIR", sync_state(state).display().to_string()),
             ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    env.extend(state.overrides().sync.clone());
     env
 }
 

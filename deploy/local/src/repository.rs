@@ -11,11 +11,13 @@ use crate::state::State;
 /// The branch that sync follows.
 pub(crate) const BRANCH: &str = "main";
 /// The files of the first push, as people write them.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     (REQUIREMENTS, include_str!("../demo-repo/requirements.txt")),
     (MODEL, include_str!("../demo-repo/dags/model.py")),
     ("dags/demo_process.py", include_str!("../demo-repo/dags/demo_process.py")),
     ("dags/fan_out.py", include_str!("../demo-repo/dags/fan_out.py")),
+    ("dags/leftover.py", include_str!("../demo-repo/dags/leftover.py")),
+    ("dags/lost.py", include_str!("../demo-repo/dags/lost.py")),
     ("dags/two_minutes.py", include_str!("../demo-repo/dags/two_minutes.py")),
 ];
 /// The requirements file.

@@ -1,5 +1,6 @@
 //! The state folder: every path, port and secret of one bring-up.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,12 @@ pub(crate) struct Ports {
     pub airflow: u16,
     /// Airflow's log servers; Updraft's workers do not need one.
     pub triggerer_logs: u16,
+    /// Costs: dashboard and API.
+    #[serde(default)]
+    pub costs: u16,
+    /// A package index of our own, where one is needed.
+    #[serde(default)]
+    pub index: u16,
 }
 
 /// Secrets of this bring-up alone.
@@ -29,6 +36,9 @@ pub(crate) struct Secrets {
     pub s3: String,
     pub jwt: String,
     pub api: String,
+    /// What agents send usage with.
+    #[serde(default)]
+    pub costs: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,12 +47,23 @@ struct Settings {
     secrets: Secrets,
 }
 
+/// Settings on top of the usual ones.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// Of Airflow: `SECTION__KEY`.
+    pub airflow: BTreeMap<String, String>,
+    /// Variables of sync.
+    pub sync: BTreeMap<String, String>,
+}
+
 /// One bring-up.
 #[derive(Debug)]
 pub(crate) struct State {
     dir: PathBuf,
     base: Option<PathBuf>,
+    versitygw: Option<PathBuf>,
     settings: Settings,
+    overrides: Overrides,
 }
 
 impl State {
@@ -65,14 +86,28 @@ impl State {
         let settings = match recorded {
             Some(settings) if running => settings,
             other => {
-                let secrets = other.map_or_else(secrets, |settings| Ok(settings.secrets))?;
+                // Those of an older version lack what came later.
+                let complete = other.filter(|settings| !settings.secrets.costs.is_empty());
+                let secrets = complete.map_or_else(secrets, |settings| Ok(settings.secrets))?;
                 let settings = Settings { ports: free_ports()?, secrets };
                 write_json(&path, &settings)?;
                 settings
             }
         };
         let base = base.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
-        Ok(Self { dir, base, settings })
+        Ok(Self { dir, base, versitygw: None, settings, overrides: Overrides::default() })
+    }
+
+    /// The same with this versitygw as its S3 server.
+    pub(crate) fn with_versitygw(mut self, binary: Option<&Path>) -> Result<Self, Failure> {
+        self.versitygw =
+            binary.map(|path| path.canonicalize().map_err(Failure::file("find", path))).transpose()?;
+        Ok(self)
+    }
+
+    /// The S3 server to use in place of the testkit's.
+    pub(crate) fn versitygw(&self) -> Option<&Path> {
+        self.versitygw.as_deref()
     }
 
     /// The folder.
@@ -95,6 +130,17 @@ impl State {
         self.base.as_deref()
     }
 
+    /// With other settings than the usual ones.
+    pub(crate) fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Settings on top of the usual ones.
+    pub(crate) fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
     /// Ports.
     pub(crate) fn ports(&self) -> &Ports {
         &self.settings.ports
@@ -115,6 +161,11 @@ impl State {
         format!("http://127.0.0.1:{}", self.ports().airflow)
     }
 
+    /// The address of the costs dashboard and API.
+    pub(crate) fn costs_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports().costs)
+    }
+
     /// Redis' address.
     pub(crate) fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.ports().redis)
@@ -123,7 +174,7 @@ impl State {
 
 fn free_ports() -> Result<Ports, Failure> {
     // All are held until the last is known, so that they differ.
-    let held = (0..5)
+    let held = (0..7)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::file("find free ports for", "127.0.0.1"))?;
@@ -138,6 +189,8 @@ fn free_ports() -> Result<Ports, Failure> {
         s3: ports[2],
         airflow: ports[3],
         triggerer_logs: ports[4],
+        costs: ports[5],
+        index: ports[6],
     })
 }
 
@@ -149,5 +202,5 @@ fn secrets() -> Result<Secrets, Failure> {
             .map_err(Failure::file("read", "/dev/urandom"))?;
         Ok(domain::Digest::of(&bytes).to_string())
     };
-    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()? })
+    Ok(Secrets { s3: secret()?, jwt: secret()?, api: secret()?, costs: secret()? })
 }

@@ -1,5 +1,7 @@
 //! The demo: the main job from the first refused push to zero workers again, claim by claim.
 
+mod accidents;
+mod bill;
 mod change;
 mod drain;
 mod main_job;
@@ -14,9 +16,22 @@ use crate::bring_up;
 use crate::failure::Failure;
 use crate::ledger::write_json;
 use crate::progress::Progress;
-use crate::state::State;
+use crate::state::{Overrides, State};
+pub(crate) use sync_view::refusal;
 use verdict::Verdict;
 pub(crate) use watch::Watch;
+
+/// Airflow notices a lost heartbeat after five minutes by default: too long to watch.
+pub(crate) fn overrides() -> Overrides {
+    let airflow = [
+        ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "30"),
+        ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL", "5"),
+    ];
+    Overrides {
+        airflow: airflow.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..Overrides::default()
+    }
+}
 
 /// Runs the demo; exit code 0 only when every claim holds.
 pub(crate) async fn run(state: &State, progress: &Progress) -> Result<u8, Failure> {
@@ -58,7 +73,10 @@ async fn claims(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -
     main_job::run(watch, progress, verdict).await?;
     let second = change::code(watch, progress, verdict, &first).await?;
     change::environment(watch, progress, verdict, &second).await?;
-    drain::to_zero(watch, progress, verdict).await
+    accidents::leftover(watch, progress, verdict).await?;
+    accidents::lost(watch, progress, verdict).await?;
+    drain::to_zero(watch, progress, verdict).await?;
+    drain::adds_up(watch, verdict).await
 }
 
 /// Seconds with one digit, as tables show them.

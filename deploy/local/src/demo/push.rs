@@ -7,7 +7,7 @@ use domain::PublicationId;
 use super::seconds;
 use super::sync_view;
 use super::verdict::Verdict;
-use super::watch::Watch;
+use super::watch::{DAGS, Watch};
 use crate::airflow::REPOSITORY;
 use crate::failure::Failure;
 use crate::process::until;
@@ -28,7 +28,7 @@ pub(super) async fn refused(
 ) -> Result<String, Failure> {
     let step = progress.step("first push: requirements.txt as people write it");
     repository::write_template(watch.state)?;
-    let commit = repository::push(watch.state, "Three DAGs and their requirements").await?;
+    let commit = repository::push(watch.state, "DAGs and their requirements").await?;
     let started = Instant::now();
     let refusal = until("sync refuses the first push", REFUSAL, || async {
         match sync_view::refusal(watch.state, watch.base, &commit).await {
@@ -89,9 +89,9 @@ pub(super) async fn accepted(
     );
     let dags = watch.airflow.dags(REPOSITORY).await?;
     verdict.add(
-        "the three DAGs are in Airflow without import errors",
+        "every DAG is in Airflow without import errors",
         format!("{} DAGs", dags.len()),
-        dags.len() == 3 && dags.iter().all(|dag| !dag.has_import_errors),
+        dags.len() == DAGS.len() && dags.iter().all(|dag| !dag.has_import_errors),
     );
     Ok(publication)
 }

@@ -12,7 +12,7 @@ use crate::{machine, programs};
 
 /// Why a commit was refused.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// The reason in words, as people read it.
     pub words: String,
     /// Text of a requirements.txt that works.
@@ -33,7 +33,7 @@ struct Outcome {
 }
 
 /// The refusal of `commit`, once there is one.
-pub(super) async fn refusal(state: &State, base: &Path, commit: &str) -> Result<Option<Refusal>, Failure> {
+pub(crate) async fn refusal(state: &State, base: &Path, commit: &str) -> Result<Option<Refusal>, Failure> {
     let args = ["sync", "status", "--format", "json"];
     let env = programs::sync_environment(state, base);
     let asked = Program::new("sync-status", &machine::sibling("updraft-agent")?, &args, env);

@@ -17,7 +17,7 @@ use crate::services;
 use crate::state::State;
 
 /// DAGs of the demo's repository.
-pub(crate) const DAGS: [&str; 3] = ["model", "fan_out", "two_minutes"];
+pub(crate) const DAGS: [&str; 5] = ["model", "fan_out", "two_minutes", "leftover", "lost"];
 /// A short run with a worker to start for it, on a loaded machine.
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
@@ -100,6 +100,18 @@ impl<'a> Watch<'a> {
     /// Celery workers that are there, draining ones too.
     pub(crate) async fn workers(&self) -> Result<u64, Failure> {
         Ok(Pidbox::everybody(&self.broker).ping().await?.receivers)
+    }
+
+    /// Waits until no Celery worker is left.
+    pub(crate) async fn no_workers(&self, deadline: Duration) -> Result<(), Failure> {
+        until("no worker is left", deadline, || async {
+            match self.workers().await {
+                Ok(0) => Ok(()),
+                Ok(workers) => Err(format!("{workers} workers")),
+                Err(failure) => Err(failure.to_string()),
+            }
+        })
+        .await
     }
 
     /// Objects below a prefix of Airflow's log folder.

@@ -9,7 +9,6 @@ use super::summary;
 use crate::base;
 use crate::demo::Watch;
 use crate::failure::Failure;
-use crate::process::until;
 use crate::progress::Progress;
 use crate::state::State;
 
@@ -26,14 +25,7 @@ pub(super) async fn measure(state: &State, progress: &Progress, rounds: u32) -> 
     let mut samples = Vec::new();
     for round in 1..=rounds {
         let step = progress.step(&format!("round {round} of {rounds}"));
-        until("no worker is left", TO_ZERO, || async {
-            match watch.workers().await {
-                Ok(0) => Ok(()),
-                Ok(workers) => Err(format!("{workers} workers")),
-                Err(failure) => Err(failure.to_string()),
-            }
-        })
-        .await?;
+        watch.no_workers(TO_ZERO).await?;
         let run_id = format!("from-zero-{round}-{}", Timestamp::now().as_millisecond());
         watch.trigger(DAG, &run_id, json!({})).await?;
         watch.finished(DAG, &run_id, RUN).await?;

@@ -4,7 +4,7 @@ mod postgres;
 mod redis;
 mod s3;
 
-pub(crate) use s3::{AIRFLOW_LOGS, STORE, environment as s3_environment, log_store, store};
+pub(crate) use s3::{AIRFLOW_LOGS, STORE, environment as s3_environment, log_folder, log_store, store};
 
 use crate::failure::Failure;
 use crate::state::State;
@@ -16,4 +16,32 @@ pub(crate) async fn start(state: &State) -> Result<(), Failure> {
     redis::wait(state, &redis).await?;
     s3::wait(state, &s3).await?;
     postgres::wait(state, &postgres).await
+}
+
+/// One of the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Redis,
+    Postgres,
+    S3,
+}
+
+impl Service {
+    /// Its name in the ledger.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::S3 => "s3",
+        }
+    }
+
+    /// Starts it again after it was killed; Redis is empty then, the others have their data.
+    pub(crate) async fn again(self, state: &State) -> Result<(), Failure> {
+        match self {
+            Self::Redis => redis::wait(state, &redis::start(state)?).await,
+            Self::Postgres => postgres::wait(state, &postgres::again(state)?).await,
+            Self::S3 => s3::wait(state, &s3::start(state)?).await,
+        }
+    }
 }

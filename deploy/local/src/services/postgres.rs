@@ -36,6 +36,18 @@ pub(super) async fn start(state: &State) -> Result<Entry, Failure> {
     let data = folder.join("data").display().to_string();
     let args = ["-D", &data, "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync"];
     run(state, "initdb", &programs, &args, user).run(state).await?;
+    serve(state, &programs, &folder, user)
+}
+
+/// Starts the server on the cluster that is there.
+pub(super) fn again(state: &State) -> Result<Entry, Failure> {
+    let user = as_user()?;
+    let folder = folder(state, user.is_some())?;
+    serve(state, &programs()?, &folder, user)
+}
+
+fn serve(state: &State, programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> Result<Entry, Failure> {
+    let data = folder.join("data").display().to_string();
     let port = format!("port={}", state.ports().postgres);
     let args = [
         "-D",
@@ -55,7 +67,7 @@ pub(super) async fn start(state: &State) -> Result<Entry, Failure> {
         "-c",
         "full_page_writes=off",
     ];
-    run(state, USER, &programs, &args, user).start(state)
+    run(state, USER, programs, &args, user).start(state)
 }
 
 pub(super) async fn wait(state: &State, entry: &Entry) -> Result<(), Failure> {

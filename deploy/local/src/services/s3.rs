@@ -1,6 +1,8 @@
 //! S3: the store of environments and trees, and Airflow's task logs.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use objectstore::Store;
@@ -26,12 +28,33 @@ pub(crate) const AIRFLOW_LOGS: &str = "s3://airflow-logs/tasks";
 
 pub(super) fn start(state: &State) -> Result<Entry, Failure> {
     let listen = format!("127.0.0.1:{}", state.ports().s3);
-    let root = state.path("s3").display().to_string();
-    let args = ["--listen", &listen, "--root", &root, "--bucket", STORE_BUCKET, "--bucket", LOG_BUCKET];
+    let root = folder(state);
+    let shown = root.display().to_string();
     // The secret goes by environment: arguments are for everybody to see.
     let mut env = machine::environment();
     env.extend(environment(state));
-    Program::new("s3", &machine::sibling("testkit-s3")?, &args, env).start(state)
+    let Some(versitygw) = state.versitygw() else {
+        let args = ["--listen", &listen, "--root", &shown, "--bucket", STORE_BUCKET, "--bucket", LOG_BUCKET];
+        return Program::new("s3", &machine::sibling("testkit-s3")?, &args, env).start(state);
+    };
+    for bucket in [STORE_BUCKET, LOG_BUCKET] {
+        let path = root.join(bucket);
+        fs::create_dir_all(&path).map_err(Failure::file("create", &path))?;
+    }
+    env.insert("ROOT_ACCESS_KEY".to_owned(), ACCESS_KEY.to_owned());
+    env.insert("ROOT_SECRET_KEY".to_owned(), state.secrets().s3.clone());
+    let args = ["--port", &listen, "--region", REGION, "posix", &shown];
+    Program::new("s3", versitygw, &args, env).start(state)
+}
+
+/// Where the server keeps its objects; the two servers' formats differ.
+fn folder(state: &State) -> PathBuf {
+    state.path(if state.versitygw().is_some() { "s3-versitygw" } else { "s3" })
+}
+
+/// The folder of Airflow's logs.
+pub(crate) fn log_folder(state: &State) -> PathBuf {
+    folder(state).join(LOG_BUCKET)
 }
 
 pub(super) async fn wait(state: &State, entry: &Entry) -> Result<(), Failure> {

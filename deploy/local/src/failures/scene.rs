@@ -1,0 +1,228 @@
+//! What every row needs: a task to fail under, its attempts, its log in the store, and pids to kill.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airflow_api::TaskInstance;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::demo::Watch;
+use crate::failure::Failure;
+use crate::ledger::start_ticks;
+use crate::process::until;
+use crate::services;
+
+/// The DAG of all rows.
+pub(super) const DAG: &str = "ticks";
+const TASK: &str = "work";
+/// A worker starts, a task runs and its log is in the store, on a loaded machine.
+const BEGINS: Duration = Duration::from_mins(2);
+/// Ticks after which a task counts as running well.
+const WARM_TICKS: usize = 3;
+
+/// One machine, up, with the repository of the failures published.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub watch: Watch<'a>,
+    /// The volume lies on a small disk of its own, which may be filled.
+    pub own_disk: bool,
+}
+
+/// A worker of the fleet and what its agent and the autoscaler wrote down about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Worker {
+    pub name: String,
+    /// Its agent's pid; absent while it is started again.
+    pub agent: Option<u32>,
+    /// Pid of Celery's main process.
+    pub celery: Option<u32>,
+    pub socket: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct AgentRecord {
+    worker: String,
+    pid: Option<u32>,
+    socket: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct WorkerRecord {
+    pid: Option<u32>,
+}
+
+impl Scene<'_> {
+    /// Starts a run and waits until its task ticks in the store.
+    pub(super) async fn begin(&self, name: &str, conf: Value) -> Result<String, Failure> {
+        let run = self.trigger(name, conf).await?;
+        let what = format!("the task of {run} ticks");
+        until(&what, BEGINS, || async {
+            let seen = self.ticks(&run, 1).await.map_err(|failure| failure.to_string())?.len();
+            if seen >= WARM_TICKS { Ok(()) } else { Err(format!("{seen} ticks")) }
+        })
+        .await?;
+        Ok(run)
+    }
+
+    /// Starts a run.
+    pub(super) async fn trigger(&self, name: &str, conf: Value) -> Result<String, Failure> {
+        let run = format!("{name}-{}", jiff::Timestamp::now().as_millisecond());
+        self.watch.trigger(DAG, &run, conf).await?;
+        Ok(run)
+    }
+
+    /// A short run: everything works.
+    pub(super) async fn works(&self, name: &str, deadline: Duration) -> Result<(), Failure> {
+        let run = self.trigger(name, json!({"seconds": 1})).await?;
+        self.succeeds(&run, deadline).await.map(drop)
+    }
+
+    /// Waits for the end of a run, which must be a success; the try that succeeded.
+    pub(super) async fn succeeds(&self, run: &str, deadline: Duration) -> Result<u32, Failure> {
+        let ended = self.watch.finished(DAG, run, deadline).await?;
+        if ended.state != "success" {
+            return Err(Failure::Unexpected { what: format!("run {run}"), seen: ended.state });
+        }
+        Ok(self.instance(run).await?.try_number)
+    }
+
+    /// The task as Airflow has it now.
+    pub(super) async fn instance(&self, run: &str) -> Result<TaskInstance, Failure> {
+        let tasks = self.watch.airflow.task_instances(DAG, run).await?;
+        tasks.into_iter().next().ok_or(Failure::Answer { program: "Airflow", field: "task instance" })
+    }
+
+    /// Waits until the second try of a run's task runs.
+    pub(super) async fn second_try(&self, run: &str, deadline: Duration) -> Result<(), Failure> {
+        until(&format!("the second try of {run} runs"), deadline, || async {
+            let task = self.instance(run).await.map_err(|failure| failure.to_string())?;
+            let state = task.state.unwrap_or_default();
+            let runs = task.try_number == 2 && matches!(state.as_str(), "running" | "success");
+            if runs { Ok(()) } else { Err(format!("try {} {state}", task.try_number)) }
+        })
+        .await
+    }
+
+    /// The ticks of an attempt that are in the store, in the order in which they lie there.
+    pub(super) async fn ticks(&self, run: &str, attempt: u32) -> Result<Vec<usize>, Failure> {
+        Ok(self.log(run, attempt).await?.lines().filter_map(tick).collect())
+    }
+
+    /// The log of an attempt as it lies in the store.
+    pub(super) async fn log(&self, run: &str, attempt: u32) -> Result<String, Failure> {
+        let store = services::log_store(self.watch.state)?;
+        let prefix = format!("dag_id={DAG}/run_id={run}/task_id={TASK}/attempt={attempt}.log.");
+        let mut keys: Vec<String> = store.list(&prefix).await?.into_iter().map(|listed| listed.key).collect();
+        keys.sort();
+        let mut text = String::new();
+        for key in keys {
+            if let Some(object) = store.get(&key).await? {
+                text.push_str(&String::from_utf8_lossy(&object.bytes));
+            }
+        }
+        Ok(text)
+    }
+
+    /// Every worker of the fleet.
+    pub(super) fn workers(&self) -> Vec<Worker> {
+        let folder = self.watch.state.path("autoscaler/default/workers");
+        let records = fs::read_dir(folder).into_iter().flatten().flatten();
+        let record = |path: PathBuf| serde_json::from_slice::<AgentRecord>(&fs::read(path).ok()?).ok();
+        records
+            .filter_map(|entry| record(entry.path()))
+            .map(|record| {
+                let path = format!("{}.worker.json", record.socket.display());
+                let bytes = fs::read(path).unwrap_or_default();
+                let celery = serde_json::from_slice::<WorkerRecord>(&bytes).ok().and_then(|known| known.pid);
+                let lives = |pid: &u32| start_ticks(*pid).is_some();
+                Worker {
+                    name: record.worker,
+                    agent: record.pid.filter(lives),
+                    celery: celery.filter(lives),
+                    socket: record.socket,
+                }
+            })
+            .collect()
+    }
+
+    /// The worker that runs a run's task, with the pids of pool child and task runner.
+    pub(super) async fn where_it_runs(&self, run: &str) -> Result<(Worker, u32, u32), Failure> {
+        let id = self.instance(run).await?.id;
+        let wanted = format!("airflow worker -- {id}");
+        let missing =
+            || Failure::Unexpected { what: format!("the processes of {run}"), seen: "none".to_owned() };
+        let (runner, child) = processes()
+            .into_iter()
+            .find(|process| process.title == wanted)
+            .map(|process| (process.pid, process.parent))
+            .ok_or_else(missing)?;
+        let main = processes().into_iter().find(|process| process.pid == child).ok_or_else(missing)?.parent;
+        let worker = self.workers().into_iter().find(|worker| worker.celery == Some(main));
+        Ok((worker.ok_or_else(missing)?, child, runner))
+    }
+}
+
+/// `tick 17` somewhere in a log line.
+fn tick(line: &str) -> Option<usize> {
+    let after = &line[line.find("tick ")? + 5..];
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    after[..end].parse().ok()
+}
+
+/// Every tick once and in order, from the first.
+pub(super) fn whole(ticks: &[usize]) -> bool {
+    !ticks.is_empty() && ticks.iter().enumerate().all(|(index, tick)| index == *tick)
+}
+
+/// A process as `/proc` shows it.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub pid: u32,
+    pub parent: u32,
+    pub title: String,
+}
+
+/// Every process.
+pub(super) fn processes() -> Vec<Process> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent =
+            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+        let Some(parent) = parent else { continue };
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let title = String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned();
+        found.push(Process { pid, parent, title });
+    }
+    found
+}
+
+/// SIGKILL. A process that has just ended is as good as killed.
+pub(super) fn kill_now(pids: impl IntoIterator<Item = u32>) {
+    let pids: BTreeSet<u32> = pids.into_iter().collect();
+    for pid in pids {
+        if let Ok(pid) = i32::try_from(pid) {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{tick, whole};
+
+    #[test]
+    fn ticks_are_read_and_counted() {
+        let line = r#"{"timestamp":"2026","event":"tick 12","logger":"task.stdout"}"#;
+        assert_eq!((tick(line), tick("no such thing")), (Some(12), None));
+        assert!(whole(&[0, 1, 2]) && !whole(&[]) && !whole(&[0, 2]) && !whole(&[0, 1, 1]));
+    }
+}
