@@ -10,9 +10,29 @@ use costs_engine::{By, ShareIdle};
 #[derive(Debug, Parser)]
 #[command(name = "updraft-costs", version, max_term_width = 100)]
 pub struct Cli {
+    /// How it talks about itself.
+    #[command(flatten)]
+    pub output: Output,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How the program talks about itself.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// Log lines on stderr: auto (text on a terminal, else json), json or text
+    #[arg(long, global = true, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
+    pub log_format: daemon::logging::Format,
+    /// What is logged, as directives: `info,costs=debug`
+    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
+    pub log: String,
+    /// TOML file with defaults for the flags of this command: `keep_days = 30`
+    #[arg(long, global = true, env = "UPDRAFT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings and where each comes from, and end
+    #[arg(long, global = true)]
+    pub print_config: bool,
 }
 
 /// What to do.
@@ -102,10 +122,4 @@ pub struct Serve {
     /// A running task without CPU, IO and log for so many minutes is stuck
     #[arg(long, env = "UPDRAFT_COSTS_STUCK_AFTER_MIN", default_value_t = 10, value_name = "MIN")]
     pub stuck_after_min: u64,
-    /// Form of the log on stderr: auto, text or json
-    #[arg(long, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
-    pub log_format: daemon::logging::Format,
-    /// What is logged, as directives: `info,costs=debug`
-    #[arg(long, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
-    pub log: String,
 }

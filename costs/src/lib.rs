@@ -28,5 +28,6 @@ pub mod documents;
 pub mod failure;
 pub mod report;
 pub mod serve;
+pub mod settings;
 pub mod sources;
 pub mod usage;

@@ -95,3 +95,12 @@ fn a_damaged_file_is_refused_by_name() {
     hint: restore the file from a copy, or move it out of usage/v1/: its rows are then missing and counted as such
     ");
 }
+
+#[test]
+fn where_settings_come_from() {
+    let place = Place::new();
+    std::fs::write(place.folder.path().join("costs.toml"), "keep_days = 30\n").unwrap();
+    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml", "--listen", "127.0.0.1:1", "--print-config"]), @"");
+    std::fs::write(place.folder.path().join("costs.toml"), "keep_day = 30\n").unwrap();
+    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml"]), @"");
+}

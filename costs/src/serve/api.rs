@@ -23,17 +23,17 @@ use crate::usage::Found;
 /// What is asked, in the address.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Parameters {
+pub(crate) struct Parameters {
     /// dag (default), task, run, queue, owner, pool, worker or env.
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
     /// 24h (default), 90m, 7d, 2026-11-01..2026-11-08; taken in full hours, UTC.
-    pub window: Option<String>,
+    pub(crate) window: Option<String>,
     /// none (default), slots or cost.
-    pub share_idle: Option<String>,
+    pub(crate) share_idle: Option<String>,
     /// Only this DAG.
-    pub dag_id: Option<String>,
+    pub(crate) dag_id: Option<String>,
     /// Only so many lines.
-    pub top: Option<usize>,
+    pub(crate) top: Option<usize>,
 }
 
 impl Parameters {

@@ -25,36 +25,36 @@ const UNPACKED_LIMIT_BYTES: u64 = 64 << 20;
 
 /// Live rows.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct UsageRequest {
+pub(crate) struct UsageRequest {
     /// 1.
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// Rows; an open window is sent again with the same `seq` and a later `window_end`.
-    pub records: Vec<UsageRecord>,
+    pub(crate) records: Vec<UsageRecord>,
 }
 
 /// What is kept and need not be sent again.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct UsageAnswer {
+pub(crate) struct UsageAnswer {
     /// 1.
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// Rows that are kept.
-    pub acknowledged: Vec<RowDocument>,
+    pub(crate) acknowledged: Vec<RowDocument>,
 }
 
 /// A row, by writer and number.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct RowDocument {
+pub(crate) struct RowDocument {
     /// Who wrote it.
-    pub writer: String,
+    pub(crate) writer: String,
     /// Its number.
-    pub seq: u64,
+    pub(crate) seq: u64,
 }
 
 /// Why a request was refused.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// In words.
-    pub error: String,
+    pub(crate) error: String,
 }
 
 pub(super) fn refuse(status: StatusCode, error: impl Into<String>) -> Response {

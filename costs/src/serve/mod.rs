@@ -5,6 +5,7 @@ mod error;
 mod follow;
 mod intake;
 mod metering;
+pub mod openapi;
 mod pages;
 mod routes;
 mod settings;

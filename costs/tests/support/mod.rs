@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code)] // a test may panic; each test uses some of it
 
+pub(crate) mod browser;
+pub(crate) mod server;
 pub(crate) mod synthetic;
 
 use std::path::{Path, PathBuf};
