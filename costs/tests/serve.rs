@@ -115,7 +115,14 @@ fn what_is_refused_is_said() {
         server.get("/v1/costs?by=colour"),
     ];
     let said = answers.map(|answer| format!("{} {}", answer.status, answer.body)).join("\n");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    401 {"error":"the bearer token is not the one of this server"}
+    400 {"error":"schema 2 is not known; this server reads 1"}
+    400 {"error":"the body is no usage request: invalid length 0, expected struct UsageRequest with 2 elements at line 1 column 2"}
+    400 {"error":"row 1 of default-0-1795305600000: cpu_user_ns is implausible"}
+    400 {"error":"`yesterday` is no window: its unit is none of m, h and d; write 90m, 24h or 7d (back from now), or 2026-11-01..2026-11-08 (the second day is not in it), UTC"}
+    400 {"error":"`colour` is nothing to group by: expected dag, task, run, queue, owner, pool, worker or env"}
+    "#);
 }
 
 #[test]
@@ -161,5 +168,18 @@ fn what_keeps_it_from_starting_is_said() {
     all += &place.said(&["serve", "--token-file", "nowhere"]);
     all += &place.said(&["serve", "--token-file", "empty"]);
     all += &place.said(&["serve", "--database", "no/folder/costs.db"]);
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @"
+    exit 69
+    error: cannot listen on ADDRESS: Address already in use (os error 98)
+    hint: is another one running? --listen takes another address; port 0 takes any
+    exit 65
+    error: the token file nowhere cannot be read: No such file or directory (os error 2)
+    hint: write one secret line, the same that agents have as UPDRAFT_COSTS_TOKEN
+    exit 65
+    error: the token file empty is empty
+    hint: write one secret line, the same that agents have as UPDRAFT_COSTS_TOKEN
+    exit 69
+    error: the database no/folder/costs.db cannot be opened: unable to open database file: no/folder/costs.db: Error code 14: unable to open database file
+    hint: check the folder and its owner; the file can be deleted at any time, it is built again from the store
+    ");
 }

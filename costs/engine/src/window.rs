@@ -131,6 +131,15 @@ mod tests {
         let said = ["", "7", "d", "7w", "0d", "2026-11-08..2026-11-01", "yesterday..2026-11-01", "ü"]
             .map(|text| Window::parse(text, 0).unwrap_err().to_string())
             .join("\n");
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @"
+        `` is no window: its unit is none of m, h and d
+        `7` is no window: its unit is none of m, h and d
+        `d` is no window: its number is no whole number
+        `7w` is no window: its unit is none of m, h and d
+        `0d` is no window: it is empty or longer than ten years
+        `2026-11-08..2026-11-01` is no window: it ends before it begins
+        `yesterday..2026-11-01` is no window: what is before `..` is no day or minute
+        `ü` is no window: its unit is none of m, h and d
+        ");
     }
 }

@@ -44,7 +44,8 @@ pub(crate) struct Chart {
     pub(crate) bars: Vec<Bar>,
     /// Height from the bottom in percent, and the amount.
     pub(crate) grid: Vec<(u64, String)>,
-    pub(crate) labels: Vec<String>,
+    /// Middle of a bar in thousandths of the width, and its time.
+    pub(crate) labels: Vec<(u64, String)>,
     pub(crate) rows: Vec<Row>,
     pub(crate) width: u64,
     pub(crate) height: u64,
@@ -75,6 +76,8 @@ pub(crate) fn trend(points: &[Point], step_ms: u64, currency: &str) -> Option<Ch
         if step_ms >= 86_400_000 { text[5..10].to_owned() } else { text[11..].to_owned() }
     };
     let every = points.len().div_ceil(LABELS).max(1);
+    let count = points.len() as u64;
+    let middle = |(at, point): (usize, &Point)| ((2 * at as u64 + 1) * 500 / count, label(point.at_ms));
     let row = |point: &Point| Row {
         at: minute_text(point.at_ms),
         cells: PARTS.iter().map(|(_, _, of)| money(of(&point.totals), decimals, currency)).collect(),
@@ -93,7 +96,7 @@ pub(crate) fn trend(points: &[Point], step_ms: u64, currency: &str) -> Option<Ch
             .into_iter()
             .map(|(percent, amount)| (percent, money(amount, grid_decimals(top), currency)))
             .collect(),
-        labels: points.iter().step_by(every).map(|point| label(point.at_ms)).collect(),
+        labels: points.iter().enumerate().step_by(every).map(middle).collect(),
         rows: points.iter().map(row).collect(),
         width: step * points.len() as u64,
         height: HEIGHT,
@@ -135,27 +138,16 @@ fn bar(x: u64, step: u64, point: &Point, top: Money, step_ms: u64, currency: &st
 
 /// A round top of the scale and its lines.
 fn scale(largest: Money) -> (Money, Vec<(u64, Money)>) {
-    // In 10⁻⁹: 1, 2, 2.5 or 5 times a power of ten, four lines at most.
+    // In 10⁻⁹: four lines, 1, 2, 2.5 or 5 times a power of ten apart.
     let largest = largest.rounded(9).max(4);
-    let mut line = 1;
-    let steps = [2, 4, 5, 10];
     let mut power: i128 = 1;
-    'found: loop {
-        for step in steps {
-            line = power * step / 2;
-            if line > 0 && line * 4 >= largest {
-                break 'found;
-            }
-        }
+    while power * 20 < largest {
         power *= 10;
     }
-    let top = nano(line * 4);
-    let lines = (0..=4).map(|at: u64| (at * 25, nano(line * i128::from(at)))).collect();
-    (top, lines)
-}
-
-fn nano(units: i128) -> Money {
-    Money::from_nano(units)
+    let steps = [power, power * 2, power * 5 / 2, power * 5];
+    let line = steps.into_iter().find(|step| step * 4 >= largest).unwrap_or(power * 5).max(1);
+    let lines = (0..=4).map(|at: u64| (at * 25, Money::from_nano(line * i128::from(at)))).collect();
+    (Money::from_nano(line * 4), lines)
 }
 
 fn grid_decimals(top: Money) -> u32 {

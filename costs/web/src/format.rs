@@ -17,9 +17,20 @@ fn sign(currency: &str) -> String {
 pub(crate) fn decimals(largest: Money) -> u32 {
     match largest.rounded(6).abs() {
         units if units >= 1_000_000 => 2,
-        units if units >= 10_000 => 3,
+        units if units >= 10_000 => 4,
         0 => 2,
-        _ => 5,
+        _ => 6,
+    }
+}
+
+/// Decimals that suit an amount that stands alone: three figures, as a rule.
+fn decimals_alone(amount: Money) -> u32 {
+    match amount.rounded(6).abs() {
+        units if units >= 1_000_000 => 2,
+        units if units >= 100_000 => 3,
+        units if units >= 10_000 => 4,
+        0 => 2,
+        _ => 6,
     }
 }
 
@@ -34,7 +45,7 @@ pub(crate) fn money(amount: Money, decimals: u32, currency: &str) -> String {
 
 /// An amount alone, in the decimals that suit it.
 pub(crate) fn alone(amount: Money, currency: &str) -> String {
-    money(amount, decimals(amount), currency)
+    money(amount, decimals_alone(amount), currency)
 }
 
 /// Units of `10^-decimals` without a sign of currency: a cell of a column.

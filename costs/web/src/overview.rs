@@ -143,7 +143,7 @@ impl Overview<'_> {
                 name: "Today",
                 figure: money(tiles.today),
                 unit: "",
-                note: format!("since midnight UTC, {} into the day", duration(tiles.now_ms % 86_400_000)),
+                note: format!("since midnight UTC, {} ago", duration(tiles.now_ms % 86_400_000)),
             },
             Tile {
                 name: "This month, projected",
@@ -199,9 +199,9 @@ fn identity(identity: &Identity) -> IdentityLine {
     } else {
         let worst = identity.workers.first().map(|worker| worker.worker.as_str()).unwrap_or_default();
         format!(
-            "Tasks, overhead and idle do not add up to the workers: {worst} differs by {} ppm, the limit is {} ppm. Figures of that worker cannot be trusted.",
-            identity.worst_ppm(),
-            costs_engine::IDENTITY_LIMIT_PPM
+            "Tasks, overhead and idle do not add up to the workers: {worst} differs by {} %, the limit is {} %. Figures of that worker cannot be trusted.",
+            costs_engine::money::decimal(i128::from(identity.worst_ppm()), 4),
+            costs_engine::money::decimal(i128::from(costs_engine::IDENTITY_LIMIT_PPM), 4),
         )
     };
     IdentityLine { holds: identity.holds(), text }

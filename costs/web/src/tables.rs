@@ -33,7 +33,7 @@ pub(crate) struct CostTable {
     pub(crate) with_idle: bool,
     pub(crate) total: String,
     pub(crate) waste_total: String,
-    pub(crate) more: usize,
+    pub(crate) currency: String,
 }
 
 /// The `top` dearest lines; `href` leads on from a line.
@@ -72,7 +72,11 @@ pub(crate) fn costs(
         let rest = more > 0 && at + 1 == lines.len();
         CostRow {
             name: line.group.last().cloned().unwrap_or_default(),
-            detail: if line.group.len() > 1 { line.group[0].clone() } else { String::new() },
+            detail: if line.group.len() > 1 && !frame.path.starts_with("/dags/") {
+                line.group[0].clone()
+            } else {
+                String::new()
+            },
             href: if rest { String::new() } else { href(line) },
             attempts: grouped(&line.used.ended.to_string()),
             cpu: hours(line.used.cpu_ns, CORE_HOUR),
@@ -89,8 +93,8 @@ pub(crate) fn costs(
     CostTable {
         with_idle: idles.iter().any(|idle| *idle != Money::ZERO),
         total: cell(all.rounded(digits), digits),
-        waste_total: crate::format::money(wastes.into_iter().sum(), digits, &frame.currency),
-        more,
+        waste_total: cell(wastes.into_iter().sum::<Money>().rounded(digits), digits),
+        currency: frame.currency.clone(),
         rows,
     }
 }
