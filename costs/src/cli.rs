@@ -56,6 +56,9 @@ pub struct Sources {
     /// Airflow, to ask who owns which DAG; without it [owners] of the prices file says so
     #[arg(long, env = "UPDRAFT_AIRFLOW_URL", value_name = "URL")]
     pub airflow_url: Option<String>,
+    /// User that asks Airflow, with the password in UPDRAFT_AIRFLOW_PASSWORD; without one, as if all were admins
+    #[arg(long, env = "UPDRAFT_AIRFLOW_USER", requires = "airflow_url", value_name = "NAME")]
+    pub airflow_user: Option<String>,
 }
 
 /// `updraft-costs report`.

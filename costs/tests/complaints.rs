@@ -86,7 +86,7 @@ fn a_store_that_cannot_be_read() {
 #[test]
 fn a_damaged_file_is_refused_by_name() {
     let place = Place::new();
-    place.fill(Shape { workers: 1, slots: 1, minutes: 2, from_ms: DAY_MS, seed: 3 });
+    place.fill(Shape { workers: 1, slots: 1, minutes: 2, from_ms: DAY_MS, minutes_per_file: 60, seed: 3 });
     let path = place.store().join("usage/v1/dt=2026-11-22/hour=00/other-1.parquet");
     std::fs::write(path, "PAR1 this is none PAR1").unwrap();
     insta::assert_snapshot!(place.said(&["report", "--window", "2026-11-22..2026-11-23"]), @"

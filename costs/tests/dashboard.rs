@@ -52,9 +52,10 @@ fn look(browser: &mut Browser, server: &Server, path: &str, name: &str) {
 fn live_rows(minutes: u64) -> Vec<UsageRecord> {
     let from_ms = now_ms() / 60_000 * 60_000 - minutes * 60_000;
     let mut rows = Vec::new();
-    synthetic::generate(Shape { workers: 6, slots: 8, minutes, from_ms, seed: 11 }, |_, part| {
-        rows.extend(part)
-    });
+    synthetic::generate(
+        Shape { workers: 6, slots: 8, minutes, from_ms, minutes_per_file: 60, seed: 11 },
+        |_, part| rows.extend(part),
+    );
     let running = |row: &&UsageRecord| row.kind == UsageKind::Task && row.window_start == from_ms;
     let stuck = rows.iter().find(running).unwrap().clone();
     for minute in 0..minutes {

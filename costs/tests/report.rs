@@ -11,7 +11,7 @@ use support::{DAY_MS, Place};
 /// Two workers for two hours.
 fn small() -> Place {
     let place = Place::new();
-    place.fill(Shape { workers: 2, slots: 3, minutes: 120, from_ms: DAY_MS, seed: 3 });
+    place.fill(Shape { workers: 2, slots: 3, minutes: 120, from_ms: DAY_MS, minutes_per_file: 60, seed: 3 });
     place
 }
 
@@ -99,7 +99,7 @@ fn owners_by_pattern_and_shared_idle_as_csv() {
 #[test]
 fn one_json_document() {
     let place = Place::new();
-    place.fill(Shape { workers: 1, slots: 1, minutes: 3, from_ms: DAY_MS, seed: 3 });
+    place.fill(Shape { workers: 1, slots: 1, minutes: 3, from_ms: DAY_MS, minutes_per_file: 60, seed: 3 });
     insta::assert_snapshot!(place.said(&["report", "--window", DAY, "--format", "json"]), @r#"
     exit 0
     {"schema":1,"window":{"from_ms":1795305600000,"to_ms":1795392000000},"by":"dag","share_idle":"none","currency":"USD","lines":[{"group":["finance_events_1"],"cpu_ns":7796430000,"mem_byte_s":25615430646,"slot_ms":86627,"attempts":1,"attempts_wasted":0,"tasks":"0.000096267","callbacks":"0.000000000","orphans":"0.000000000","overhead":"0.000000000","idle":"0.000000000","unattributed":"0.000000000","total":"0.000096267","waste":"0.000000000"},{"group":["finance_stock_0"],"cpu_ns":2058108000,"mem_byte_s":7235107165,"slot_ms":13193,"attempts":1,"attempts_wasted":0,"tasks":"0.000025927","callbacks":"0.000000000","orphans":"0.000000000","overhead":"0.000000000","idle":"0.000000000","unattributed":"0.000000000","total":"0.000025927","waste":"0.000000000"}],"totals":{"tasks":"0.000122194","callbacks":"0.000000000","orphans":"0.000000000","overhead":"0.000201371","idle_empty_slots":"0.004222166","idle_busy_slots":"0.005134186","unattributed":"0.000000083","parts":"0.009680000","workers":"0.009680000","waste":"0.000000000","idle_shared":"0.000000000"},"identity":{"holds":true,"limit_ppm":1000,"worst_error_ppm":0,"cpu_ns":{"whole":720000000000,"parts":720000000000,"unattributed":1900591,"error_ppm":0,"unattributed_ppm":3},"mem_byte_s":{"whole":3092376453120,"parts":3092376453120,"unattributed":61199848,"error_ppm":0,"unattributed_ppm":20},"workers":[{"worker":"celery@default-0","cpu_ns":{"whole":720000000000,"parts":720000000000,"unattributed":1900591,"error_ppm":0,"unattributed_ppm":3},"mem_byte_s":{"whole":3092376453120,"parts":3092376453120,"unattributed":61199848,"error_ppm":0,"unattributed_ppm":20}}]},"read":{"files":1,"rows":15,"rows_missing":0,"rows_repeated":0}}
@@ -125,7 +125,7 @@ fn every_grouping_has_the_same_totals() {
 fn a_later_window_end_wins_and_gaps_are_missing_rows() {
     let place = Place::new();
     let mut rows = Vec::new();
-    let shape = Shape { workers: 1, slots: 1, minutes: 10, from_ms: DAY_MS, seed: 3 };
+    let shape = Shape { workers: 1, slots: 1, minutes: 10, from_ms: DAY_MS, minutes_per_file: 60, seed: 3 };
     support::synthetic::generate(shape, |_, part| rows.extend(part));
     // The same rows once more in another file, one of them longer; and three rows lost.
     let mut again = rows.clone();
@@ -142,7 +142,7 @@ fn a_later_window_end_wins_and_gaps_are_missing_rows() {
 #[test]
 fn an_identity_that_does_not_hold_is_loud() {
     let place = Place::new();
-    let shape = Shape { workers: 2, slots: 2, minutes: 10, from_ms: DAY_MS, seed: 3 };
+    let shape = Shape { workers: 2, slots: 2, minutes: 10, from_ms: DAY_MS, minutes_per_file: 60, seed: 3 };
     support::synthetic::generate(shape, |_, mut part| {
         if let Some(row) =
             part.iter_mut().find(|row| row.kind == UsageKind::Task && row.worker.ends_with("-1"))

@@ -13,7 +13,8 @@ use support::synthetic::{self, Shape};
 use support::{DAY_MS, Place, said};
 
 const DAY: &str = "window=2026-11-22..2026-11-23";
-const SMALL: Shape = Shape { workers: 3, slots: 3, minutes: 90, from_ms: DAY_MS, seed: 5 };
+const SMALL: Shape =
+    Shape { workers: 3, slots: 3, minutes: 90, from_ms: DAY_MS, minutes_per_file: 60, seed: 5 };
 
 /// The program that is asked to keep this day, whatever today is.
 const KEEP: [&str; 2] = ["--keep-days", "3660"];

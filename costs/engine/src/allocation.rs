@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use domain::usage::UsageKind;
 use serde::Serialize;
@@ -189,16 +190,16 @@ pub fn allocate(facts: &Facts, prices: &Prices, share: ShareIdle) -> Allocation 
 #[derive(Default)]
 struct Lines {
     all: Vec<Line>,
-    index: HashMap<Vec<String>, usize>,
+    index: HashMap<Arc<[String]>, usize>,
 }
 
 impl Lines {
-    fn index(&mut self, group: &[String]) -> usize {
+    fn index(&mut self, group: &Arc<[String]>) -> usize {
         if let Some(&at) = self.index.get(group) {
             return at;
         }
         self.all.push(Line { group: group.to_vec(), ..Line::default() });
-        self.index.insert(group.to_vec(), self.all.len() - 1);
+        self.index.insert(Arc::clone(group), self.all.len() - 1);
         self.all.len() - 1
     }
 }

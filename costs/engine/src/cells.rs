@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use domain::usage::UsageKind;
 use serde::Serialize;
@@ -93,11 +94,11 @@ pub struct Cell {
     /// Begin of the stretch of time, Unix milliseconds. Idle is shared within one stretch and pool.
     pub at_ms: u64,
     /// Pool.
-    pub pool: String,
+    pub pool: Arc<str>,
     /// Kind of usage.
     pub kind: UsageKind,
     /// What it is grouped by: one or two texts; empty in [`Facts::places`].
-    pub group: Vec<String>,
+    pub group: Arc<[String]>,
     /// How much.
     pub quantities: Quantities,
 }
@@ -203,11 +204,11 @@ impl Rollup {
     }
 
     fn sorted(&self, cells: Sums) -> Vec<Cell> {
-        let cell = |((hour, pool, kind, group), quantities)| Cell {
+        let cell = |((hour, pool, kind, group), quantities): ((u32, Name, UsageKind, Vec<String>), _)| Cell {
             at_ms: u64::from(hour) * HOUR_MS,
-            pool: self.names.text(pool).to_owned(),
+            pool: self.names.text(pool).into(),
             kind,
-            group,
+            group: group.into(),
             quantities,
         };
         let mut cells: Vec<Cell> = cells.into_iter().map(cell).collect();

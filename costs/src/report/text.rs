@@ -11,6 +11,7 @@ use crate::cli::Report;
 
 /// Workers named when the identity does not hold.
 const NAMED_WORKERS: usize = 5;
+const HOUR_S: i128 = 3_600;
 
 pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> String {
     let totals = &figures.allocation.totals;
@@ -73,8 +74,14 @@ fn columns(command: &Report, figures: &Figures, decimals: u32) -> Vec<Column> {
     };
     columns.push(counted("attempts", |line| line.used.ended, 1));
     columns.push(counted("wasted", |line| line.used.wasted, 1));
-    columns.push(counted("CPU h", |line| line.used.cpu_ns, 3_600_000_000_000));
-    columns.push(counted("GiB h", |line| line.used.mem_byte_s, 3_600 << 30));
+    // Below a tenth of a core-hour, hours would be zeros.
+    if sum(|line| line.used.cpu_ns) < HOUR_S * 1_000_000_000 / 10 {
+        columns.push(counted("CPU s", |line| line.used.cpu_ns, 1_000_000_000));
+        columns.push(counted("GiB s", |line| line.used.mem_byte_s, 1 << 30));
+    } else {
+        columns.push(counted("CPU h", |line| line.used.cpu_ns, HOUR_S * 1_000_000_000));
+        columns.push(counted("GiB h", |line| line.used.mem_byte_s, HOUR_S << 30));
+    }
     let money = |head, of: fn(&Line) -> Money| {
         let amounts: Vec<Money> = folded.iter().map(of).collect();
         let total: Money = amounts.iter().copied().sum();

@@ -42,9 +42,18 @@ impl Parameters {
         let by = self.by.as_deref().map_or(Ok(default_by), str::parse);
         let share = self.share_idle.as_deref().map_or(Ok(ShareIdle::None), str::parse);
         let window = Window::parse(self.window.as_deref().unwrap_or("24h"), unix_ms());
+        let by = by.map_err(|error| error.to_string())?;
+        let share = share.map_err(|error| error.to_string())?;
+        let has_dags = !matches!(by, By::Pool | By::Worker);
+        let is_of_dag = matches!(by, By::Dag | By::Task | By::Run);
+        if self.dag_id.is_some() && (!has_dags || (share != ShareIdle::None && !is_of_dag)) {
+            return Err(format!(
+                "dag_id does not go with by={by} and this share_idle: ask by dag, task or run"
+            ));
+        }
         Ok(Filter {
-            by: by.map_err(|error| error.to_string())?,
-            share: share.map_err(|error| error.to_string())?,
+            by,
+            share,
             window: window.map_err(|error| format!("{error}; {}", error.hint()))?,
             dag: self.dag_id.clone(),
         })

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use costs_engine::Window;
 use costs_engine::window::HOUR_MS;
+use costs_engine::{Prices, Window};
 use daemon::health::Component;
 use daemon::{BoxError, CancellationToken};
 use futures::StreamExt as _;
@@ -13,7 +13,7 @@ use objectstore::Store;
 
 use super::metering;
 use super::state::{Progress, Shared};
-use crate::cli::Serve;
+use crate::cli::{Serve, Sources};
 use crate::clock::unix_ms;
 use crate::sources;
 use crate::usage::{File, ReadError, fetch, list};
@@ -21,10 +21,12 @@ use crate::usage::{File, ReadError, fetch, list};
 /// Files that are fetched and decoded at once.
 const CONCURRENT_FILES: usize = 8;
 /// Files of one transaction: a few tens of thousands of rows in memory.
-const BATCH_FILES: usize = 64;
+const BATCH_FILES: usize = 128;
 /// Days before now that every look lists; older days are listed once, at the start.
 const RECENT_DAYS: u64 = 2;
 const DAY_MS: u64 = 24 * HOUR_MS;
+/// Airflow is asked for the owners of DAGs this often.
+const OWNERS_EVERY: Duration = Duration::from_mins(10);
 /// Old rows are removed this often.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 
@@ -36,12 +38,14 @@ pub(super) struct Follower {
     component: Component,
     every: Duration,
     keep_days: u64,
+    sources: Sources,
 }
 
 impl Follower {
     pub(super) fn new(shared: Arc<Shared>, store: Store, component: Component, command: &Serve) -> Self {
         let every = Duration::from_secs(command.poll_interval_s.max(1));
-        Self { shared, store, component, every, keep_days: command.keep_days }
+        let sources = command.sources.clone();
+        Self { shared, store, component, every, keep_days: command.keep_days, sources }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) -> Result<(), BoxError> {
@@ -49,6 +53,7 @@ impl Follower {
         let mut days = self.keep_days;
         let mut pruned: Option<tokio::time::Instant> = None;
         let mut prices_changed = modified(&self.shared);
+        let mut asked: Option<tokio::time::Instant> = None;
         loop {
             self.look(days, &mut known, &stop).await.inspect_err(|error| {
                 self.component.not_ready(&daemon::chain(error));
@@ -65,6 +70,10 @@ impl Follower {
             if changed != prices_changed {
                 self.reload_prices();
                 prices_changed = changed;
+            }
+            if asked.is_none_or(|at| at.elapsed() >= OWNERS_EVERY) {
+                self.learn_owners().await;
+                asked = Some(tokio::time::Instant::now());
             }
             if stop.run_until_cancelled(tokio::time::sleep(self.every)).await.is_none() {
                 return Ok(());
@@ -132,6 +141,21 @@ impl Follower {
         self.shared.write(move |writer| writer.take(good)).await?;
         metering::rows("store", count);
         Ok(())
+    }
+
+    /// Airflow may be away: the owners of before stay.
+    async fn learn_owners(&self) {
+        match sources::owners(&self.sources).await {
+            Ok(owners) if owners.is_empty() => {}
+            Ok(owners) => {
+                let mut prices = Prices::clone(&self.shared.prices());
+                prices.owners.learn(owners);
+                self.shared.set_prices(prices);
+            }
+            Err(error) => {
+                tracing::warn!(error = daemon::chain(&error), hint = error.hint(), "owners are not known");
+            }
+        }
     }
 
     fn reload_prices(&self) {

@@ -38,7 +38,7 @@ const RESTART_MAX: Duration = Duration::from_mins(1);
 pub async fn run(command: Serve) -> Result<Outcome, ServeError> {
     let signals = Signals::listen().map_err(ServeError::Signals)?;
     let token = Token::read(command.token_file.as_deref())?;
-    let prices = sources::prices(&command.sources).await?;
+    let prices = sources::read_prices(&command.sources.prices)?;
     let store = sources::store(&command.sources).await?;
     let metrics = daemon::admin::metrics().map_err(ServeError::Metrics)?;
     let (path, rebuild) = (command.database.clone(), command.rebuild);

@@ -55,7 +55,7 @@ pub(super) async fn costs(shared: &Shared, filter: Filter) -> Result<CostsView, 
     let read = shared.reader.read(move |connection| {
         let facts = queries::facts(connection, &filter, &prices)?;
         Ok(CostsView {
-            allocation: allocate(&facts, &prices, filter.share),
+            allocation: filter.allocate(&facts, &prices),
             identity: queries::identity(connection, filter.window)?,
             state: queries::state(connection)?,
         })
@@ -68,9 +68,9 @@ pub(super) async fn costs(shared: &Shared, filter: Filter) -> Result<CostsView, 
 /// Only the money of a grouping.
 pub(super) async fn allocation(shared: &Shared, filter: Filter) -> Result<Allocation, DatabaseError> {
     let (prices, started) = (shared.prices(), Instant::now());
-    let read = shared.reader.read(move |connection| {
-        Ok(allocate(&queries::facts(connection, &filter, &prices)?, &prices, filter.share))
-    });
+    let read = shared
+        .reader
+        .read(move |connection| Ok(filter.allocate(&queries::facts(connection, &filter, &prices)?, &prices)));
     let view = read.await;
     metering::query(started.elapsed());
     view

@@ -28,21 +28,23 @@ pub(crate) struct Shape {
     pub(crate) minutes: u64,
     /// Begin, Unix milliseconds, a full minute.
     pub(crate) from_ms: u64,
+    /// Minutes in one file; agents write one a minute.
+    pub(crate) minutes_per_file: u64,
     /// Seed.
     pub(crate) seed: u64,
 }
 
 impl Shape {
-    /// A day of a million rows, ending at `to_ms`.
+    /// A day of a million rows in files of an hour, ending at `to_ms`.
     pub(crate) fn million(to_ms: u64) -> Self {
         let minutes = 24 * 60;
         let from_ms = to_ms / MINUTE_MS * MINUTE_MS - minutes * MINUTE_MS;
-        Self { workers: 80, slots: 8, minutes, from_ms, seed: 7 }
+        Self { workers: 80, slots: 8, minutes, from_ms, minutes_per_file: 60, seed: 7 }
     }
 
-    /// The same day with a tenth of the workers.
+    /// The same day with a tenth of the workers, in files of a minute.
     pub(crate) fn tenth(to_ms: u64) -> Self {
-        Self { workers: 8, ..Self::million(to_ms) }
+        Self { workers: 8, minutes_per_file: 1, ..Self::million(to_ms) }
     }
 }
 
@@ -95,7 +97,7 @@ pub(crate) fn generate(shape: Shape, mut file: impl FnMut(u64, Vec<UsageRecord>)
         for (at, worker) in workers.iter_mut().enumerate() {
             files.entry(at).or_default().extend(worker.minute(at_ms, &mut dice));
         }
-        if (at_ms + MINUTE_MS) % 3_600_000 == 0 || minute + 1 == shape.minutes {
+        if (at_ms / MINUTE_MS + 1) % shape.minutes_per_file == 0 || minute + 1 == shape.minutes {
             for rows in std::mem::take(&mut files).into_values() {
                 file(at_ms / 3_600_000, rows);
             }

@@ -158,3 +158,42 @@ fn grid_decimals(top: Money) -> u32 {
         _ => 6,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(at_ms: u64, tasks: i128, empty: i128) -> Point {
+        let totals = Totals {
+            tasks: Money::from_nano(tasks),
+            idle_empty_slots: Money::from_nano(empty),
+            ..Totals::default()
+        };
+        Point { at_ms, totals }
+    }
+
+    #[test]
+    fn bars_stay_inside_and_stack_without_gaps() {
+        let points: Vec<Point> =
+            (0..24).map(|at: u64| point(at * 3_600_000, i128::from(at) * 77, 1_000)).collect();
+        let chart = trend(&points, 3_600_000, "USD").unwrap();
+        for bar in &chart.bars {
+            let mut below = chart.height;
+            for part in &bar.parts {
+                assert_eq!(part.y + part.height, below);
+                assert!(part.x >= bar.x && part.x + part.width <= bar.x + bar.step);
+                below = part.y;
+            }
+        }
+        assert!(trend(&[point(0, 0, 0)], 3_600_000, "USD").is_none());
+    }
+
+    #[test]
+    fn the_scale_is_round_and_not_much_too_high() {
+        let top = |largest| scale(Money::from_nano(largest)).0.rounded(9);
+        assert_eq!(
+            [top(1), top(7), top(1_540_000_000), top(8_000_000_001)],
+            [4, 8, 2_000_000_000, 10_000_000_000]
+        );
+    }
+}

@@ -123,7 +123,7 @@ impl Dag<'_> {
                 worker: suspect.worker.clone(),
                 begin: costs_engine::window::minute_text(suspect.first_ms),
                 took: duration(suspect.last_ms.saturating_sub(suspect.first_ms)),
-                cpu: crate::format::hours(suspect.total.cpu_ns, CORE_HOUR / 60),
+                cpu: crate::format::tenths(suspect.total.cpu_ns, CORE_HOUR / 60),
                 cost: money(line.cost, digits, &frame.currency),
             }
         };

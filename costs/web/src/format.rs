@@ -92,8 +92,8 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
-/// A quantity in hours or GiB-hours, `scale` being one of them; one decimal.
-pub(crate) fn hours(quantity: i128, scale: i128) -> String {
+/// A quantity in units of `scale`, one decimal.
+pub(crate) fn tenths(quantity: i128, scale: i128) -> String {
     grouped(&decimal((quantity * 10 + scale / 2).div_euclid(scale), 1))
 }
 

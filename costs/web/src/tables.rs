@@ -6,7 +6,7 @@ use costs_engine::zombies::{Zombie, ZombieKind};
 use costs_engine::{Allocation, Money};
 
 use crate::format::{
-    CORE_HOUR, GIB_HOUR, alone, cell, decimals, duration, grouped, hours, percent, permille,
+    CORE_HOUR, GIB_HOUR, alone, cell, decimals, duration, grouped, percent, permille, tenths,
 };
 use crate::frame::{Frame, encoded};
 
@@ -34,6 +34,8 @@ pub(crate) struct CostTable {
     pub(crate) total: String,
     pub(crate) waste_total: String,
     pub(crate) currency: String,
+    /// Of time: h or min.
+    pub(crate) unit: &'static str,
 }
 
 /// The `top` dearest lines; `href` leads on from a line.
@@ -68,6 +70,9 @@ pub(crate) fn costs(
     };
     let (total_texts, waste_texts, idle_texts) = (texts(&totals), texts(&wastes), texts(&idles));
     let dearest = totals.iter().take(top).copied().max().unwrap_or_default();
+    // Below an hour of CPU in all, hours would be zeros.
+    let cpu_ns: i128 = lines.iter().map(|line| line.used.cpu_ns).sum();
+    let (unit, per_hour) = if cpu_ns < CORE_HOUR { ("min", 60) } else { ("h", 1) };
     let rows = lines.iter().enumerate().map(|(at, line)| {
         let rest = more > 0 && at + 1 == lines.len();
         CostRow {
@@ -79,8 +84,8 @@ pub(crate) fn costs(
             },
             href: if rest { String::new() } else { href(line) },
             attempts: grouped(&line.used.ended.to_string()),
-            cpu: hours(line.used.cpu_ns, CORE_HOUR),
-            memory: hours(line.used.mem_byte_s, GIB_HOUR),
+            cpu: tenths(line.used.cpu_ns, CORE_HOUR / per_hour),
+            memory: tenths(line.used.mem_byte_s, GIB_HOUR / per_hour),
             waste: if line.waste == Money::ZERO { "–".to_owned() } else { waste_texts[at].clone() },
             wasteful: permille(line.waste, line.direct()) >= WASTEFUL_PERMILLE,
             idle: idle_texts[at].clone(),
@@ -95,6 +100,7 @@ pub(crate) fn costs(
         total: cell(all.rounded(digits), digits),
         waste_total: cell(wastes.into_iter().sum::<Money>().rounded(digits), digits),
         currency: frame.currency.clone(),
+        unit,
         rows,
     }
 }

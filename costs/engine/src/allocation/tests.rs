@@ -23,7 +23,7 @@ fn cell(kind: UsageKind, group: &[&str], cores: i128, slot_ms: i128) -> Cell {
 
 /// Facts of a report: groups are the cells that have one.
 fn facts(cells: &[Cell]) -> Facts {
-    let plain = |cell: &Cell| Cell { group: Vec::new(), ..cell.clone() };
+    let plain = |cell: &Cell| Cell { group: [].into(), ..cell.clone() };
     Facts {
         places: cells.iter().map(plain).collect(),
         groups: cells.iter().filter(|cell| !cell.group.is_empty()).cloned().collect(),
@@ -85,7 +85,7 @@ fn any_cell() -> impl Strategy<Value = Cell> {
             at_ms: hour * 3_600_000,
             pool: ["a", "b"][pool].into(),
             kind,
-            group: if is_attributed(kind) { vec![format!("dag{group}")] } else { Vec::new() },
+            group: if is_attributed(kind) { [format!("dag{group}")].into() } else { [].into() },
             quantities: Quantities { cpu_ns, mem_byte_s, slot_ms, ..Quantities::default() },
         },
     )
@@ -109,7 +109,9 @@ proptest! {
             .iter()
             .cloned()
             .map(|mut cell| {
-                cell.group.iter_mut().for_each(|name| *name = "all".into());
+                if !cell.group.is_empty() {
+                    cell.group = ["all".to_owned()].into();
+                }
                 cell
             })
             .collect();

@@ -1,9 +1,10 @@
 //! Cells of a report, and the balance of workers.
 
-use costs_engine::cells::env_name;
 use costs_engine::window::HOUR_MS;
-use costs_engine::{By, Cell, Facts, Identity, Prices, Quantities, ShareIdle, Window};
-use rusqlite::{Connection, Params, Row};
+use costs_engine::{Allocation, By, Cell, Facts, Identity, Prices, Quantities, ShareIdle, Window, allocate};
+use rusqlite::{Connection, Row};
+
+use super::labels::Labels;
 
 use crate::database::DatabaseError;
 use crate::database::kinds::{ATTRIBUTED, TASK, kind};
@@ -19,6 +20,22 @@ pub struct Filter {
     pub share: ShareIdle,
     /// Only this DAG.
     pub dag: Option<String>,
+}
+
+impl Filter {
+    /// The DAG that queries are limited to. Where idle is shared they are not: everybody has a share in it.
+    fn only_dag(&self) -> Option<&str> {
+        self.dag.as_deref().filter(|_| self.share == ShareIdle::None)
+    }
+
+    /// The allocation of these facts, with the lines of the DAG when one is asked for.
+    pub fn allocate(&self, facts: &Facts, prices: &Prices) -> Allocation {
+        let mut allocation = allocate(facts, prices, self.share);
+        if let (Some(dag), By::Dag | By::Task | By::Run) = (&self.dag, self.by) {
+            allocation.lines.retain(|line| line.group.first() == Some(dag));
+        }
+        allocation
+    }
 }
 
 /// Sums over many hours exceed 64 bits, so they are summed in halves.
@@ -44,11 +61,15 @@ fn sums(row: &Row<'_>, first: usize) -> rusqlite::Result<Quantities> {
 pub fn facts(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Facts, DatabaseError> {
     let window = filter.window.full_hours();
     let groups = stretches(window, filter.share, prices);
+    // Waste is not shared, so it needs no hours.
+    let waste = stretches(window, ShareIdle::None, prices);
+    let mut labels = Labels::new(connection, filter.by, prices);
     Ok(Facts {
         places: places(connection, filter.window)?,
-        groups: self::groups(connection, filter, prices, &groups)
+        groups: self::groups(connection, filter, &groups, &mut labels)
             .map_err(DatabaseError::at("reading groups"))?,
-        waste: waste(connection, filter, prices, &groups).map_err(DatabaseError::at("reading waste"))?,
+        waste: self::waste(connection, filter, &waste, &mut labels)
+            .map_err(DatabaseError::at("reading waste"))?,
     })
 }
 
@@ -93,9 +114,9 @@ fn hourly(connection: &Connection, statement: &str, window: Window) -> rusqlite:
     let cell = |row: &Row<'_>| {
         Ok(Cell {
             at_ms: row.get::<_, i64>(0)?.cast_unsigned() * HOUR_MS,
-            pool: row.get(1)?,
+            pool: row.get::<_, String>(1)?.into(),
             kind: kind(row.get(2)?),
-            group: Vec::new(),
+            group: [].into(),
             quantities: sums(row, 3)?,
         })
     };
@@ -118,122 +139,81 @@ fn source(by: By) -> (&'static str, &'static [&'static str], bool) {
 fn groups(
     connection: &Connection,
     filter: &Filter,
-    prices: &Prices,
     stretches: &[Stretch],
+    labels: &mut Labels<'_>,
 ) -> rusqlite::Result<Vec<Cell>> {
     let (table, columns, every_kind) = source(filter.by);
     let kinds = if every_kind { String::new() } else { format!("AND q.kind IN {ATTRIBUTED}") };
     // A filter by DAG needs a table that has DAGs; pools and workers have none.
-    let dag = if every_kind { None } else { filter.dag.as_deref() };
-    let inner = format!(
-        "SELECT q.pool AS pool, q.kind AS kind, {keys}, {SUMS} FROM {table} q \
-         WHERE q.hour >= ?1 AND q.hour < ?2 {kinds} {only} GROUP BY q.kind, q.pool, {keys}",
-        keys = keys(columns),
-        only = only(dag),
+    let dag = if every_kind { None } else { filter.only_dag() };
+    let keys = keys("q", columns);
+    let statement = format!(
+        "SELECT q.pool, q.kind, {SUMS}, {keys} FROM {table} q WHERE q.hour >= ?1 AND q.hour < ?2 {kinds} {only} \
+         GROUP BY q.kind, q.pool, {keys}",
+        only = only("q", dag),
     );
-    select(connection, filter.by, prices, &inner, dag, stretches)
+    select(connection, &statement, dag, stretches, labels, columns.len())
 }
 
 fn waste(
     connection: &Connection,
     filter: &Filter,
-    prices: &Prices,
     stretches: &[Stretch],
+    labels: &mut Labels<'_>,
 ) -> rusqlite::Result<Vec<Cell>> {
     let (_, columns, every_kind) = source(filter.by);
-    let dag = if every_kind { None } else { filter.dag.as_deref() };
-    let keys: Vec<String> = columns.iter().map(|column| format!("a.{column}")).collect();
-    let keys = keys.join(", ");
+    let dag = if every_kind { None } else { filter.only_dag() };
+    let keys = keys("a", columns);
     // The attempts come by their index; an attempt that ended before the window has no hour in it.
-    let inner = format!(
-        "SELECT a.pool AS pool, a.kind AS kind, {keys}, {SUMS} FROM attempt a \
+    let statement = format!(
+        "SELECT a.pool, a.kind, {SUMS}, {keys} FROM attempt a \
          JOIN attempt_hour q ON q.attempt = a.id AND q.hour >= ?1 AND q.hour < ?2 \
          WHERE a.wasted = 1 AND a.kind = {TASK} AND a.last_ms >= ?1 * 3600000 {only} GROUP BY a.kind, a.pool, {keys}",
-        only = only(dag).replace("q.dag", "a.dag"),
+        only = only("a", dag),
     );
-    select(connection, filter.by, prices, &inner, dag, stretches)
+    select(connection, &statement, dag, stretches, labels, columns.len())
 }
 
-fn keys(columns: &[&str]) -> String {
-    columns.iter().map(|column| format!("q.{column}")).collect::<Vec<_>>().join(", ")
+fn keys(table: &str, columns: &[&str]) -> String {
+    columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
 }
 
-fn only(dag: Option<&str>) -> &'static str {
-    if dag.is_some() { "AND q.dag = (SELECT id FROM name WHERE text = ?3)" } else { "" }
+fn only(table: &str, dag: Option<&str>) -> String {
+    match dag {
+        Some(_) => format!("AND {table}.dag = (SELECT id FROM name WHERE text = ?3)"),
+        None => String::new(),
+    }
 }
 
 /// Runs a grouped query for each stretch and names its keys.
 fn select(
     connection: &Connection,
-    by: By,
-    prices: &Prices,
-    inner: &str,
+    statement: &str,
     dag: Option<&str>,
     stretches: &[Stretch],
+    labels: &mut Labels<'_>,
+    columns: usize,
 ) -> rusqlite::Result<Vec<Cell>> {
-    let (_, columns, _) = source(by);
-    let texts: Vec<String> = (0..columns.len()).map(|at| format!("n{at}.text")).collect();
-    let joins: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| format!("JOIN name n{at} ON n{at}.id = g.{column}"))
-        .collect();
-    let sums_columns: Vec<String> = (0..SUMS_COUNT).map(|at| format!("g.s{at}")).collect();
-    // Columns of the inner query get names, so that the outer one can order them.
-    let mut names: Vec<String> = vec!["pool".into(), "kind".into()];
-    let renamed = columns.iter().map(|column| (*column).to_owned());
-    names.extend(renamed.map(|column| if column == "pool" { "pool2".into() } else { column }));
-    names.extend((0..SUMS_COUNT).map(|at| format!("s{at}")));
-    let joins = joins.join(" ").replace("g.pool", "g.pool2");
-    let statement = format!(
-        "WITH g ({names}) AS ({inner}) SELECT p.text, g.kind, {sums}, {texts} FROM g JOIN name p ON p.id = g.pool {joins}",
-        names = names.join(", "),
-        sums = sums_columns.join(", "),
-        texts = texts.join(", "),
-    );
-    let mut read = connection.prepare_cached(&statement)?;
+    let mut read = connection.prepare_cached(statement)?;
     let mut cells = Vec::new();
     for &(from, to) in stretches {
-        let cell = |row: &Row<'_>| {
-            let mut group = Vec::with_capacity(columns.len());
-            for at in 0..columns.len() {
-                group.push(row.get::<_, String>(2 + SUMS_COUNT + at)?);
-            }
-            Ok(Cell {
-                at_ms: from.cast_unsigned() * HOUR_MS,
-                pool: row.get(0)?,
-                kind: kind(row.get(1)?),
-                group: shown(by, group, prices),
-                quantities: sums(row, 2)?,
-            })
+        let mut rows = match dag {
+            Some(dag) => read.query((from, to, dag))?,
+            None => read.query((from, to))?,
         };
-        match dag {
-            Some(dag) => collect(&mut read, (from, to, dag), cell, &mut cells)?,
-            None => collect(&mut read, (from, to), cell, &mut cells)?,
+        while let Some(row) = rows.next()? {
+            let first = 2 + SUMS_COUNT;
+            let key = (row.get(first)?, if columns > 1 { Some(row.get(first + 1)?) } else { None });
+            cells.push(Cell {
+                at_ms: from.cast_unsigned() * HOUR_MS,
+                pool: labels.pool(row.get(0)?)?,
+                kind: kind(row.get(1)?),
+                group: labels.group(key)?,
+                quantities: sums(row, 2)?,
+            });
         }
     }
     Ok(cells)
-}
-
-fn collect(
-    read: &mut rusqlite::CachedStatement<'_>,
-    parameters: impl Params,
-    cell: impl Fn(&Row<'_>) -> rusqlite::Result<Cell>,
-    cells: &mut Vec<Cell>,
-) -> rusqlite::Result<()> {
-    for found in read.query_map(parameters, cell)? {
-        cells.push(found?);
-    }
-    Ok(())
-}
-
-/// Owners and environments are named from what is stored.
-fn shown(by: By, group: Vec<String>, prices: &Prices) -> Vec<String> {
-    match by {
-        By::Owner => group.iter().map(|dag| prices.owners.of(dag).to_owned()).collect(),
-        By::Env => group.iter().map(|id| env_name(id)).collect(),
-        _ => group,
-    }
 }
 
 /// The balance of every worker.

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod facts;
+mod labels;
 mod state;
 
 pub use attempts::{AttemptRow, alive, attempts};
