@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! settings → start ─┬─ worker: driver ⇄ agent_core (decides) → process, pidbox, drain record
+//!                   ├─ rolling: process mode, a worker for each environment
 //!                   ├─ run: component, start new then end old
 //!                   ├─ volume: follower (ref) → preparer → tree, environment → current link
 //!                   ├─ socket: health, worker, drain, trees, environments
@@ -26,11 +27,14 @@ pub mod base;
 mod clock;
 pub mod link;
 mod nudges;
+mod place;
 pub mod process;
+pub mod rolling;
 pub mod run;
 pub mod settings;
 pub mod socket;
 pub mod start;
+pub mod status;
 pub mod sync;
 pub mod usage;
 pub mod volume;

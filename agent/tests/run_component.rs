@@ -7,9 +7,6 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use depcache::base::identify;
-use domain::environment::{LockId, Manifest, Mode};
-use domain::{BaseId, Digest, EnvId};
 use nix::sys::signal::Signal;
 use support::publish::Published;
 use support::{Agent, script, wait};
@@ -17,26 +14,6 @@ use support::{Agent, script, wait};
 /// Writes where it runs, then waits to be ended. `$0.in` grows by one line a start.
 const COMPONENT: &str = "#!/bin/bash\necho \"$(command -v python) $$\" >> \"$0.in\"\n\
     trap 'echo \"ended $$\" >> \"$0.in\"; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
-
-fn environment(published: &Published, requested: &str) -> (BaseId, EnvId) {
-    let base = identify("python3").unwrap().base;
-    let (base_id, target_id) = (base.id().unwrap(), base.target_id().unwrap());
-    let manifest = Manifest {
-        schema: domain::environment::SCHEMA,
-        base_id,
-        target_id,
-        lock_id: LockId(Digest::of(b"lock")),
-        layers: vec![],
-        shadows: vec![],
-        conflicts: vec![],
-        mode: Mode::Task,
-        requested: vec![requested.to_owned()],
-        entry_points: std::collections::BTreeMap::default(),
-    };
-    let id = manifest.id().unwrap();
-    published.write(&domain::keys::environment(id), &domain::canonical::to_bytes(&manifest).unwrap());
-    (base_id, id)
-}
 
 fn told(component: &str) -> Vec<String> {
     fs::read_to_string(format!("{component}.in")).unwrap_or_default().lines().map(str::to_owned).collect()
@@ -69,7 +46,7 @@ fn a_flip_starts_new_and_then_ends_old_and_the_same_environment_restarts_nothing
     wait("it runs in the base", || (told(&component).len() == 1).then_some(()));
     assert!(!told(&component)[0].contains("/envs/"), "{:?}", told(&component));
 
-    let a = environment(&published, "a");
+    let a = published.environment("python3", "a");
     let first = published.publication(1, &[("a.py", "1")], Some(a));
     published.set_ref(1, Some(&first), None);
     wait("the base's process ended", || (told(&component).len() == 3).then_some(()));
@@ -83,7 +60,7 @@ fn a_flip_starts_new_and_then_ends_old_and_the_same_environment_restarts_nothing
         let target = fs::read_link(dir.path().join("volume/current/etl")).ok()?;
         target.ends_with(second.to_string()).then_some(())
     });
-    let b = environment(&published, "b");
+    let b = published.environment("python3", "b");
     let third = published.publication(3, &[("a.py", "3")], Some(b));
     published.set_ref(3, Some(&third), None);
     wait("the flip to another environment", || (told(&component).len() == 5).then_some(()));

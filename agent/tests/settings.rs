@@ -29,12 +29,15 @@ fn each_setting_says_where_it_comes_from() {
     broker_url = (hidden)  (environment)
     command = airflow celery worker  (flag)
     config = agent.toml  (flag)
+    dags_subdir = dags  (default)
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)
+    mode = auto  (default)
     poll_interval_ms = 2000  (default)
     pool = heavy  (flag)
     python is not set
+    ready_timeout_s = 180  (default)
     reference = main  (default)
     release = default  (default)
     remote_log_folder is not set

@@ -1,11 +1,13 @@
 //! From what Redis, heartbeats and agents say to the facts that planning takes.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use autoscaler_plan::{Demand, ServiceTime};
 use broker::{Broker, Heartbeats, WorkerEventKind, WorkerTable};
 use daemon::CancellationToken;
+use domain::worker_node::worker_of;
 use tokio::sync::Notify;
 
 use crate::clock::unix_ms;
@@ -49,14 +51,13 @@ impl Heard {
     /// Hands what the `nodes` said to the measurement of task times.
     pub(crate) fn measure<'a>(&self, nodes: impl Iterator<Item = &'a str>, service: &mut ServiceTime) {
         let workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = Vec::new();
-        for node in nodes {
-            if let Some(seen) = workers.get(node) {
-                service.take(node, seen.active, seen.processed, seen.at_ms);
-            }
-            known.push(node);
+        let known: BTreeSet<&str> = nodes.collect();
+        // A worker that rolls to another environment has processes with node names of their own.
+        let ours = |node: &str| known.contains(node) || known.contains(worker_of(node).as_str());
+        for (node, seen) in workers.iter().filter(|(node, _)| ours(node)) {
+            service.take(node, seen.active, seen.processed, seen.at_ms);
         }
-        service.keep(|name| known.contains(&name));
+        service.keep(ours);
     }
 }
 
@@ -87,4 +88,27 @@ pub(crate) enum ObserveError {
     /// It says nothing.
     #[error("the queues were not read within {} s", FACTS_TIMEOUT.as_secs())]
     Slow,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broker::WorkerEvent;
+
+    #[test]
+    fn a_later_process_of_a_worker_counts_to_it() {
+        let heard = Heard::default();
+        let mut service = ServiceTime::default();
+        for second in 0..=50 {
+            for node in ["w1@pod", "w1.g2@pod", "other@pod"] {
+                let processed = second;
+                let kind = WorkerEventKind::Heartbeat;
+                let event = WorkerEvent { node: node.to_owned(), kind, active: 1, processed };
+                heard.0.workers.lock().unwrap().take(&event, second * 1_000);
+            }
+            heard.measure(["w1@pod"].into_iter(), &mut service);
+        }
+        let completed = serde_json::to_value(&service).unwrap()["completed"].as_u64().unwrap();
+        assert_eq!(completed, 98, "49 of each of its two processes, none of the other worker");
+    }
 }

@@ -27,6 +27,7 @@
 mod apply;
 mod event;
 mod policy;
+pub mod rolling;
 mod settle;
 mod state;
 

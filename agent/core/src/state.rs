@@ -125,6 +125,10 @@ impl State {
     /// What others are told; `worker` is the Celery node name.
     pub fn status(&self, worker: &str) -> WorkerStatus {
         let (state, reason) = match &self.phase {
+            // A start that follows a death or a failed start says so.
+            Phase::Starting if self.failures > 0 => {
+                (WorkerState::Starting, Some(format!("died or failed to start {} times", self.failures)))
+            }
             Phase::Starting => (WorkerState::Starting, None),
             Phase::Ready => (WorkerState::Ready, None),
             Phase::Draining(_) => (WorkerState::Draining, None),

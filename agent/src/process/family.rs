@@ -2,14 +2,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::members::Members;
 use super::table::{Process, ProcessTable, start_ticks};
 
 /// The variable by which processes of a worker are found again when both its agent and the worker were killed.
 pub const MARK: &str = "UPDRAFT_WORKER_MARK";
 
-/// Everything alive that came from an agent's workers and components, also from those of an agent before it.
+/// Everything alive that came from an agent's workers and components, also from those of an agent before it; or what
+/// of it belongs to one worker among several.
 #[derive(Debug, Clone, Default)]
-pub struct Family(Arc<Mutex<Inherited>>);
+pub struct Family {
+    inherited: Arc<Mutex<Inherited>>,
+    /// Absent: everything.
+    members: Option<Arc<Mutex<Members>>>,
+}
 
 #[derive(Debug, Default)]
 struct Inherited {
@@ -20,14 +26,28 @@ struct Inherited {
 }
 
 impl Family {
+    /// Only the processes of one worker among several.
+    pub fn of_one_worker() -> Self {
+        Self { members: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// The worker was started, or started again: what it left behind before stays in the family.
+    pub fn rooted(&self, main: u32) {
+        if let Some(members) = &self.members {
+            self.processes();
+            members.lock().unwrap_or_else(PoisonError::into_inner).main = Some(main);
+        }
+    }
+
     /// The process that started at `ticks` belongs to it, with all that is below it.
     pub fn adopt(&self, pid: u32, ticks: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).adopted = Some((pid, ticks));
+        self.inherited.lock().unwrap_or_else(PoisonError::into_inner).adopted = Some((pid, ticks));
+        self.rooted(pid);
     }
 
     /// There was an agent before this one: what carries `mark` in its environment belongs to it, wherever it hangs.
     pub fn inherit(&self, mark: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).mark = Some(mark.to_owned());
+        self.inherited.lock().unwrap_or_else(PoisonError::into_inner).mark = Some(mark.to_owned());
     }
 
     /// Pids below which all of it hangs at this moment; the agent itself first.
@@ -40,14 +60,19 @@ impl Family {
         let table = ProcessTable::read();
         let mut found = BTreeSet::new();
         let mut all = Vec::new();
-        for root in self.roots_in(&table) {
-            for process in table.below(root, own_group()) {
+        let roots = self.roots_in(&table);
+        for root in &roots {
+            for process in table.below(*root, own_group()) {
                 if !process.zombie && found.insert(process.pid) {
                     all.push(process);
                 }
             }
         }
-        all
+        match &self.members {
+            None => all,
+            // The agent itself comes first; what hangs elsewhere was found by the marks of this worker.
+            Some(members) => members.lock().unwrap_or_else(PoisonError::into_inner).among(all, &roots[1..]),
+        }
     }
 
     /// The process ids of [`Family::processes`].
@@ -57,7 +82,7 @@ impl Family {
 
     fn roots_in(&self, table: &ProcessTable) -> Vec<u32> {
         let (adopted, mark) = {
-            let inherited = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
             (inherited.adopted, inherited.mark.clone())
         };
         let mut roots = vec![std::process::id()];

@@ -3,6 +3,7 @@
 
 mod family;
 mod handle;
+mod members;
 mod output;
 mod program;
 mod reaper;
@@ -12,7 +13,7 @@ mod table;
 pub use family::{Family, MARK};
 pub use handle::Handle;
 pub use output::{Line, OUTPUT_LINES, pass_through};
-pub use program::{Program, SpawnError, Started};
+pub use program::{PoolSlots, Program, SpawnError, Started};
 pub use reaper::{Adopted, reap};
 pub use spool::{Spool, Tail, follow};
 pub use table::{Process, descendants, end_all, pids_below_agent, start_ticks};

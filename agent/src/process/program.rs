@@ -3,6 +3,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::process::{Child, Command};
 
@@ -13,6 +15,24 @@ pub struct Program {
     pub command: Vec<String>,
     /// Variables on top of the agent's own; `None` removes one.
     pub variables: BTreeMap<String, Option<OsString>>,
+    /// Slots of a worker that is started again with as many as it may have then.
+    pub slots: Option<PoolSlots>,
+}
+
+/// How many slots a worker may have at this moment.
+#[derive(Debug, Clone)]
+pub struct PoolSlots(Arc<AtomicU32>);
+
+impl PoolSlots {
+    /// So many.
+    pub fn new(slots: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(slots)))
+    }
+
+    /// From now on so many.
+    pub fn set(&self, slots: u32) {
+        self.0.store(slots, Ordering::Relaxed);
+    }
 }
 
 /// Why a program could not be started.
@@ -71,6 +91,9 @@ impl Program {
         let (program, arguments) = self.command.split_first().ok_or(SpawnError::Empty)?;
         let mut command = Command::new(self.resolved(program));
         command.args(arguments).stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+        if let Some(PoolSlots(slots)) = &self.slots {
+            command.arg("-c").arg(slots.load(Ordering::Relaxed).to_string());
+        }
         for (name, value) in &self.variables {
             match value {
                 Some(value) => command.env(name, value),

@@ -14,6 +14,8 @@ pub struct Process {
     pub parent: u32,
     /// Its process group.
     pub group: u32,
+    /// When it started, in clock ticks since boot: with the pid, this process and no later one.
+    pub start_ticks: u64,
     /// It has ended and waits for its parent.
     pub zombie: bool,
     /// Its title: the command line with blanks between the words.
@@ -95,10 +97,12 @@ fn read(pid: u32) -> Option<Process> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
+    // Field 22 of all, the first two of which are gone.
+    let start_ticks = fields.nth(16)?.parse().ok()?;
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<_> = command.split(|byte| *byte == 0).filter(|word| !word.is_empty()).collect();
     let title = words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ");
-    Some(Process { pid, parent, group, zombie: state == "Z", title })
+    Some(Process { pid, parent, group, start_ticks, zombie: state == "Z", title })
 }
 
 /// Ends the processes that `find` names: SIGTERM, then after `grace` SIGKILL, until none is left.

@@ -1,26 +1,36 @@
 use std::time::{Duration, Instant};
 
-use domain::EnvId;
+use depcache::environment::{Hold, hold};
+use domain::{EnvId, PublicationId};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::task::JoinSet;
 
 use super::Place;
 use crate::process::{Adopted, Program, SpawnError, Started, descendants, end_all, pass_through};
+use crate::volume::CodeLink;
 
 /// One process of a component.
 #[derive(Debug)]
 pub struct Instance {
     started: Started,
     place: Place,
+    code: Option<(CodeLink, PublicationId)>,
     since: Instant,
     adopted: Adopted,
+    /// Its environment stays on the volume as long as it runs.
+    _hold: Option<Hold>,
     _output: JoinSet<std::io::Result<()>>,
 }
 
 impl Instance {
     /// Starts it.
-    pub fn start(program: &Program, place: Place, adopted: &Adopted) -> Result<Self, SpawnError> {
+    pub fn start(
+        program: &Program,
+        place: Place,
+        code: Option<(CodeLink, PublicationId)>,
+        adopted: &Adopted,
+    ) -> Result<Self, SpawnError> {
         // Until it is known as awaited, a child that ends at once must not be reaped as an orphan.
         let _paused = adopted.pause();
         let mut started = program.start()?;
@@ -34,12 +44,36 @@ impl Instance {
         }
         let environment = place.as_ref().map_or_else(|| "base".to_owned(), |place| place.id.short());
         tracing::info!(pid = started.pid, environment, "component started");
-        Ok(Self { started, place, since: Instant::now(), adopted: adopted.clone(), _output: output })
+        let held = place.as_ref().and_then(|place| hold(&place.path).ok().flatten());
+        Ok(Self {
+            started,
+            place,
+            code,
+            since: Instant::now(),
+            adopted: adopted.clone(),
+            _hold: held,
+            _output: output,
+        })
     }
 
     /// The environment it runs in; `None`: the base.
     pub fn env_id(&self) -> Option<EnvId> {
         self.place.as_ref().map(|place| place.id)
+    }
+
+    /// Moves its code to another publication of its environment, where it has code of its own.
+    pub fn move_code(&mut self, to: &PublicationId) {
+        let Some((code, publication)) = &mut self.code else { return };
+        if publication == to {
+            return;
+        }
+        match code.move_to(to) {
+            Ok(()) => {
+                tracing::info!(pid = self.started.pid, publication = %to, "new code, same environment");
+                *publication = to.clone();
+            }
+            Err(error) => tracing::error!(error = crate::chain(&error), "the component keeps its old code"),
+        }
     }
 
     /// How long it has lived.

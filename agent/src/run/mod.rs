@@ -2,19 +2,23 @@
 //!
 //! At a flip to another environment the new process is started first; the old one is ended only after the
 //! new one has stayed up. A flip that keeps the environment restarts nothing.
+//!
+//! Airflow 2 reads its code from one folder: each instance gets a link of its own, which moves with publications of
+//! its environment. A dag-processor keeps one path and is ended before the next one starts.
 
+mod code;
 mod instance;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::time::Duration;
 
 use daemon::{Backoff, CancellationToken};
-use domain::EnvId;
+use domain::{EnvId, PublicationId};
 use tokio::sync::watch;
 
+use crate::place::inside;
 use crate::process::{Adopted, Program, SpawnError, end_all, pids_below_agent};
-use crate::volume::{EnvironmentReady, Followed};
+use crate::volume::{CodeLink, EnvironmentReady, Followed};
+pub use code::Code;
 pub use instance::Instance;
 
 /// Waits before a component that died is started again.
@@ -34,6 +38,8 @@ pub struct Component {
     pub environment: String,
     /// The repository; without one the component stays in the base.
     pub followed: Option<watch::Receiver<Followed>>,
+    /// Its code, for an Airflow that reads it from one folder; absent: bundles bring it.
+    pub code: Option<Code>,
     /// How long old and new run side by side.
     pub overlap: Duration,
     /// From SIGTERM to SIGKILL.
@@ -51,17 +57,29 @@ impl Component {
         let mut backoff = Backoff::new(RESTART.0, RESTART.1);
         let mut running: Option<Instance> = None;
         loop {
-            let wanted = self.wanted();
+            let (publication, wanted) = match self.wanted() {
+                Some((publication, place)) => (Some(publication), place),
+                None => (None, None),
+            };
+            if publication.is_none() && self.code.is_some() && running.is_none() {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    () = changed(&mut self.followed) => continue,
+                }
+            }
             let in_place =
                 running.as_ref().is_some_and(|instance| instance.env_id() == env_id(wanted.as_ref()));
             if !in_place {
-                match self.replace(running.take(), wanted, &mut backoff, &stop).await? {
+                match self.replace(running.take(), wanted, publication.as_ref(), &mut backoff, &stop).await? {
                     Some(instance) => running = Some(instance),
                     None if stop.is_cancelled() => return Ok(()),
                     None => continue,
                 }
             }
             let Some(instance) = &mut running else { continue };
+            if let Some(publication) = publication.filter(|_| in_place) {
+                instance.move_code(&publication);
+            }
             tokio::select! {
                 () = stop.cancelled() => {
                     instance.end(self.stop_timeout).await;
@@ -85,22 +103,32 @@ impl Component {
         }
     }
 
-    fn wanted(&mut self) -> Place {
+    /// The current publication, and where it runs.
+    fn wanted(&mut self) -> Option<(PublicationId, Place)> {
         let followed = self.followed.as_mut()?.borrow_and_update();
-        let (_, ready) = followed.current.as_ref()?;
-        ready.environments.iter().find(|(name, _)| *name == self.environment).map(|(_, ready)| ready.clone())
+        let (publication, ready) = followed.current.as_ref()?;
+        let place = ready.environments.iter().find(|(name, _)| *name == self.environment);
+        Some((publication.clone(), place.map(|(_, ready)| ready.clone())))
     }
 
     /// Starts the component in its new place, and ends the old one after the new one has stayed up.
     /// `None`: the new one did not, and there is no old one that could go on.
     async fn replace(
-        &self,
-        old: Option<Instance>,
+        &mut self,
+        mut old: Option<Instance>,
         place: Place,
+        publication: Option<&PublicationId>,
         backoff: &mut Backoff,
         stop: &CancellationToken,
     ) -> Result<Option<Instance>, SpawnError> {
-        let mut new = match Instance::start(&self.program_in(place.as_ref()), place, &self.adopted) {
+        if self.code.as_ref().is_some_and(Code::one_path)
+            && let Some(mut old) = old.take()
+        {
+            old.end(self.stop_timeout).await;
+        }
+        let code = self.next_code(publication);
+        let program = self.program_in(place.as_ref(), code.as_ref().map(|(link, _)| link));
+        let mut new = match Instance::start(&program, place, code, &self.adopted) {
             Ok(instance) => instance,
             Err(error) if old.is_none() && !error.is_retryable() => return Err(error),
             Err(error) => {
@@ -128,26 +156,28 @@ impl Component {
         Ok(Some(new))
     }
 
+    /// The link of the next instance, at the publication.
+    fn next_code(&mut self, publication: Option<&PublicationId>) -> Option<(CodeLink, PublicationId)> {
+        let (code, publication) = (self.code.as_mut()?, publication?);
+        let link = code.next();
+        if let Err(error) = link.move_to(publication) {
+            tracing::error!(error = crate::chain(&error), "the component has no code");
+        }
+        Some((link, publication.clone()))
+    }
+
     /// The program with the environment's interpreter and scripts first.
-    fn program_in(&self, place: Option<&EnvironmentReady>) -> Program {
+    fn program_in(&self, place: Option<&EnvironmentReady>, code: Option<&CodeLink>) -> Program {
         let mut program = self.program.clone();
         if let Some(place) = place {
-            program.variables.extend(inside(place, std::env::var_os("PATH")));
+            program.variables.extend(inside(&place.path, std::env::var_os("PATH")));
+        }
+        if let Some(code) = code {
+            let path = Some(code.path().into_os_string());
+            program.variables.insert("AIRFLOW__CORE__DAGS_FOLDER".to_owned(), path);
         }
         program
     }
-}
-
-fn inside(place: &EnvironmentReady, path: Option<OsString>) -> BTreeMap<String, Option<OsString>> {
-    let mut folders = vec![place.path.join("bin")];
-    folders.extend(std::env::split_paths(&path.unwrap_or_default()));
-    // A folder with a colon in its name cannot stand on PATH at all.
-    let path = std::env::join_paths(folders).ok();
-    BTreeMap::from([
-        ("PATH".to_owned(), path),
-        ("VIRTUAL_ENV".to_owned(), Some(place.path.clone().into_os_string())),
-        ("PYTHONHOME".to_owned(), None),
-    ])
 }
 
 fn env_id(place: Option<&EnvironmentReady>) -> Option<EnvId> {

@@ -3,10 +3,12 @@
 mod broker_url;
 mod printed;
 mod resolve;
+mod worker_mode;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
@@ -14,6 +16,7 @@ pub use crate::sync::SyncSettings;
 pub use crate::usage::UsageSettings;
 pub use broker_url::BrokerUrl;
 pub use resolve::{Resolved, SettingsError, resolve};
+pub use worker_mode::WorkerMode;
 
 /// Keeps Airflow's workers, their code and their environments.
 #[derive(Debug, Parser)]
@@ -66,6 +69,16 @@ pub struct Delivery {
     /// Folder of trees and environments on this machine
     #[arg(long, env = "UPDRAFT_VOLUME", default_value = "/updraft", value_name = "DIR")]
     pub volume: PathBuf,
+    /// Above this size of the volume, trees and environments that nobody names or uses are removed, the least recently
+    /// used first; 0: no bound
+    #[arg(long, env = "UPDRAFT_VOLUME_HIGH_BYTES", default_value_t = 40 << 30, value_name = "BYTES")]
+    pub volume_high_bytes: u64,
+    /// Size at which the removal ends
+    #[arg(long, env = "UPDRAFT_VOLUME_LOW_BYTES", default_value_t = 32 << 30, value_name = "BYTES")]
+    pub volume_low_bytes: u64,
+    /// Seconds for which a tree or environment stays after its last use
+    #[arg(long, env = "UPDRAFT_VOLUME_KEEP_S", default_value_t = 86_400, value_name = "S")]
+    pub volume_keep_s: u64,
     /// Ref that is followed
     #[arg(long = "ref", env = "UPDRAFT_REF", default_value = domain::keys::DEFAULT_REF, value_name = "NAME")]
     pub reference: String,
@@ -110,12 +123,24 @@ pub struct WorkerSettings {
     /// Seconds from the start of a drain until the worker is ended with its tasks
     #[arg(long, env = "UPDRAFT_DRAIN_TIMEOUT_S", default_value_t = 86_400, value_name = "S")]
     pub drain_timeout_s: u64,
+    /// How tasks come into their environment
+    #[arg(long, env = "UPDRAFT_WORKER_MODE", value_enum, default_value_t = WorkerMode::Auto, value_name = "MODE")]
+    pub mode: WorkerMode,
+    /// Folder of the DAG files in the repository, for an Airflow 2 that reads them from dags_folder
+    #[arg(long, env = "UPDRAFT_DAGS_SUBDIR", default_value = "dags", value_name = "DIR")]
+    pub dags_subdir: PathBuf,
+    /// Seconds for a worker process to be ready in a new environment; then the old one goes on
+    #[arg(long, env = "UPDRAFT_READY_TIMEOUT_S", default_value_t = 180, value_name = "S")]
+    pub ready_timeout_s: u64,
     /// Airflow's [logging] base_log_folder, of which task logs are shipped
     #[arg(long, env = "UPDRAFT_BASE_LOG_FOLDER", requires = "remote_log_folder", value_name = "DIR")]
     pub base_log_folder: Option<PathBuf>,
     /// Airflow's [logging] remote_base_log_folder: s3://bucket/prefix or file:///directory
     #[arg(long, env = "UPDRAFT_REMOTE_LOG_FOLDER", requires = "base_log_folder", value_name = "URL")]
     pub remote_log_folder: Option<String>,
+    /// Remove the local log of a finished attempt once the store has confirmed all of it
+    #[arg(long, env = "UPDRAFT_DELETE_LOCAL_LOGS", requires = "remote_log_folder", value_parser = FalseyValueParser::new())]
+    pub delete_local_logs: bool,
     /// What tasks use.
     #[command(flatten)]
     pub usage: UsageSettings,
@@ -141,6 +166,9 @@ pub struct RunSettings {
         value_name = "NAME"
     )]
     pub environment: String,
+    /// Folder of the DAG files in the repository, for an Airflow 2 that reads them from dags_folder
+    #[arg(long, env = "UPDRAFT_DAGS_SUBDIR", default_value = "dags", value_name = "DIR")]
+    pub dags_subdir: PathBuf,
     /// Milliseconds for which old and new run side by side at a flip
     #[arg(long, env = "UPDRAFT_OVERLAP_MS", default_value_t = 3_000, value_name = "MS")]
     pub overlap_ms: u64,

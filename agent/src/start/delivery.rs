@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daemon::{Backoff, Health, OnFailure, Stage, Supervisor, admin};
 use depcache::base::BaseError;
+use depcache::environment::Bounds;
 use domain::{RepositoryName, exit};
 use objectstore::Store;
 use tokio::sync::{Notify, watch};
@@ -15,7 +16,7 @@ use crate::nudges;
 use crate::process::{Adopted, reap};
 use crate::settings::{BrokerUrl, Delivery};
 use crate::socket::{Api, SocketError};
-use crate::volume::{Followed, Follower, Preparer, Volume};
+use crate::volume::{Followed, Follower, Preparer, Pruner, Volume};
 
 /// Waits between attempts to announce the base.
 const ANNOUNCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
@@ -46,6 +47,15 @@ pub enum StartError {
     /// Repositories are named, but no store.
     #[error("repositories are followed, but no store is named; set --store or UPDRAFT_STORE")]
     NoStore,
+    /// A worker that reads its code from one folder cannot serve several repositories.
+    #[error("{} repositories are followed, but a worker in process mode runs one", repositories.len())]
+    OneRepository {
+        /// The repositories.
+        repositories: Vec<String>,
+    },
+    /// Celery would change slots that the agent divides.
+    #[error("a worker in process mode cannot use Celery's autoscale")]
+    Autoscale,
 }
 
 impl StartError {
@@ -53,6 +63,8 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoStore
+            | Self::OneRepository { .. }
+            | Self::Autoscale
             | Self::Store(objectstore::Error::Address { .. })
             | Self::Base(base::Error::Describe(BaseError::NotFound { .. })) => exit::USAGE,
             _ => exit::UNAVAILABLE,
@@ -64,6 +76,12 @@ impl StartError {
         match self {
             Self::Base(base::Error::Describe(error)) => error.hint().map(str::to_owned),
             Self::Store(error) => error.hint().map(str::to_owned),
+            Self::OneRepository { .. } => {
+                Some("give each repository workers, and a queue, of its own".to_owned())
+            }
+            Self::Autoscale => Some(
+                "give the worker a fixed concurrency; the number of workers follows the queue".to_owned(),
+            ),
             Self::Socket(SocketError::Taken { .. }) => Some("give each agent a socket of its own".to_owned()),
             _ => None,
         }
@@ -163,6 +181,7 @@ impl Deliver {
                 }
             });
         }
+        self.spawn_pruner(supervisor);
         if let Some(link) = self.link.clone().filter(|_| !nudged.is_empty()) {
             let release = self.settings.release.clone();
             let restart = OnFailure::Restart(Backoff::new(ANNOUNCE.0, ANNOUNCE.1));
@@ -175,6 +194,26 @@ impl Deliver {
             });
         }
         Ok(())
+    }
+
+    fn spawn_pruner(&self, supervisor: &mut Supervisor) {
+        if self.settings.volume_high_bytes == 0 {
+            return;
+        }
+        let bounds = Bounds {
+            high_bytes: self.settings.volume_high_bytes,
+            low_bytes: self.settings.volume_low_bytes,
+            keep: Duration::from_secs(self.settings.volume_keep_s),
+        };
+        let pruner = Pruner { volume: self.volume.clone(), bounds, followed: self.followed.clone() };
+        let restart = OnFailure::Restart(Backoff::new(ANNOUNCE.0, ANNOUNCE.1));
+        supervisor.spawn("prune volume", Stage::Work, restart, move |stop| {
+            let pruner = pruner.clone();
+            async move {
+                pruner.run(stop).await;
+                Ok(())
+            }
+        });
     }
 
     fn spawn_announcement(&self, supervisor: &mut Supervisor, preparer: &Arc<Preparer>) {

@@ -1,7 +1,9 @@
 //! From settings to a supervised program: one function for each subcommand.
 
 mod delivery;
+mod rolling;
 mod run;
+mod shipping;
 mod sync;
 mod usage;
 mod worker;

@@ -3,8 +3,9 @@ use std::time::Duration;
 use daemon::{OnFailure, Outcome, Signals, Stage, Supervisor};
 
 use super::delivery::{Deliver, StartError};
+use super::rolling::is_airflow_2;
 use crate::process::Program;
-use crate::run::Component;
+use crate::run::{Code, Component};
 use crate::settings::RunSettings;
 
 /// After the component's own deadline, for everything else to end.
@@ -18,8 +19,20 @@ pub async fn run(settings: RunSettings, signals: Signals) -> Result<Outcome, Sta
     let holder = format!("run-{}", std::process::id());
     deliver.spawn(&mut supervisor, settings.repository.as_slice(), &holder).await?;
     let stop_timeout = Duration::from_secs(settings.stop_timeout_s);
+    let code = match &settings.repository {
+        Some(repository) if is_airflow_2(&deliver.base.record) => {
+            let subdir = settings.dags_subdir.clone();
+            let claimed = Code::claim(&deliver.volume, repository, subdir, &settings.command);
+            Some(
+                claimed
+                    .map_err(|source| StartError::System { step: "no folder for links to code", source })?,
+            )
+        }
+        _ => None,
+    };
     let component = Component {
-        program: Program { command: settings.command, variables: deliver.variables(None) },
+        code,
+        program: Program { command: settings.command, variables: deliver.variables(None), slots: None },
         environment: settings.environment,
         followed: settings.repository.and_then(|name| deliver.followed.get(name.as_str()).cloned()),
         overlap: Duration::from_millis(settings.overlap_ms),

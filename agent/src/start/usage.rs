@@ -10,7 +10,8 @@ use objectstore::Store;
 
 use super::delivery::{Deliver, StartError};
 use crate::settings::WorkerSettings;
-use crate::usage::{Clock, Journal, Live, Sampler, Usage, allotment, restore, ship, slots};
+use crate::usage::{Clock, Journal, Live, Sampler, Usage, allotment, restore, ship};
+use crate::worker::slots;
 
 /// Waits after a failure of one of the tasks.
 const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

@@ -8,27 +8,6 @@ use agent_usage::Allotment;
 
 use super::settings::UsageSettings;
 
-/// Airflow's `[celery] worker_concurrency`.
-const DEFAULT_SLOTS: u32 = 16;
-const CONCURRENCY: &str = "AIRFLOW__CELERY__WORKER_CONCURRENCY";
-
-/// The number of tasks at once that `command` asks for: `-c`, `--concurrency`, else Airflow's setting.
-pub fn slots(command: &[String]) -> u32 {
-    let mut words = command.iter().map(String::as_str);
-    let mut found = None;
-    while let Some(word) = words.next() {
-        let value = match word {
-            "-c" | "--concurrency" => words.next(),
-            word => word.strip_prefix("--concurrency=").or_else(|| {
-                word.strip_prefix("-c").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            }),
-        };
-        found = value.and_then(|value| value.parse().ok()).or(found);
-    }
-    let setting = || std::env::var(CONCURRENCY).ok()?.parse().ok();
-    found.or_else(setting).unwrap_or(DEFAULT_SLOTS).max(1)
-}
-
 /// The allotment, and for people where it comes from.
 pub fn allotment(settings: &UsageSettings, slots: u32) -> (Allotment, String) {
     let machine_milli = available_parallelism().map_or(1_000, |cpus| cpus.get() as u64 * 1_000);
@@ -78,19 +57,6 @@ fn machine_memory_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_are_read_from_every_form() {
-        for (command, expected) in [
-            ("airflow celery worker -c 4", 4),
-            ("airflow celery worker --concurrency=3 -q a", 3),
-            ("airflow celery worker -c2", 2),
-            ("airflow celery worker -cx", 16),
-        ] {
-            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-            assert_eq!(slots(&words), expected, "{command}");
-        }
-    }
 
     #[test]
     fn limits_of_a_cgroup_are_read() {

@@ -8,7 +8,7 @@ use daemon::{Backoff, CancellationToken};
 use objectstore::{Condition, Store};
 
 use super::journal::{Journal, JournalError};
-use super::usage::{Backlog, Usage};
+use super::measured::{Backlog, Usage};
 
 /// A look at the backlog without news: what failed is tried again.
 const EVERY: Duration = Duration::from_secs(10);

@@ -7,21 +7,26 @@
 //! envs/<env id>/  layers/<tar digest>/    environments (depcache)
 //! bases/<key>.json                        what the interpreter said about itself, as long as it is the same
 //! ```
-//! Several processes may share a volume: everything appears under its name complete, and what exists is done.
+//! Who uses a tree locks its publication, who uses an environment its manifest (flock, shared): what is locked, current,
+//! followed or young is not pruned. Several processes may share a volume: everything appears under its name complete, and what exists is done.
 
+mod code;
 mod current;
 mod follow;
 mod prepare;
+mod prune;
 mod tree;
 mod unpack;
 
 use std::path::{Path, PathBuf};
 
-use domain::{PublicationId, RepositoryName};
+use domain::{EnvId, PublicationId, RepositoryName};
 
+pub use code::{CodeError, CodeLink};
 pub use current::{CurrentError, advance};
 pub use follow::{Followed, Follower};
 pub use prepare::{EnvironmentReady, PrepareError, Preparer, Ready};
+pub use prune::Pruner;
 pub use tree::{TreeError, materialise};
 pub use unpack::{UnpackError, unpack};
 
@@ -66,6 +71,11 @@ impl Volume {
     pub fn current_publication(&self, repository: &RepositoryName) -> Option<PublicationId> {
         let target = std::fs::read_link(self.current(repository)).ok()?;
         target.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// The root of an environment.
+    pub fn environment(&self, id: EnvId) -> PathBuf {
+        self.root.join("envs").join(id.to_string())
     }
 
     /// Descriptions of bases.

@@ -5,13 +5,12 @@ use agent_core::{ControlFacts, Event as CoreEvent, Sample};
 use broker::Pidbox;
 use broker::pidbox::TaskRow;
 
+use super::command_lines::Commanded;
 use super::tasks::Task;
+use super::titles::running_tasks;
 use crate::link::BrokerLink;
-use crate::process::{Family, Process};
+use crate::process::Family;
 use crate::usage::{Event, Usage};
-
-/// Titles of processes that run a task: Airflow 3's runner (with the task instance id), Airflow 2's.
-const RUNNER_TITLES: [&str; 2] = ["airflow worker -- ", "airflow task runner: "];
 
 /// Looks at the worker and changes what it consumes.
 #[derive(Debug, Clone)]
@@ -53,14 +52,18 @@ impl Control {
         Sample { control, running }
     }
 
-    /// The tasks that the worker says it runs, by name and log; `None`: it was not asked or does not answer.
-    pub async fn tasks(&self) -> Option<Vec<Task>> {
+    /// The tasks that the worker says it runs, by name and log, and those of Airflow 2, whose log is to be looked for;
+    /// `None`: it was not asked or does not answer.
+    pub async fn tasks(&self) -> Option<(Vec<Task>, Vec<Commanded>)> {
         let answer = async {
             let Some(pidbox) = self.pidbox().await? else { return Ok(None) };
             pidbox.active().await?.only().map(Some)
         };
         match answer.await {
-            Ok(rows) => rows.map(|rows| rows.iter().filter_map(Task::of).collect()),
+            Ok(rows) => rows.map(|rows| {
+                let commanded = rows.iter().filter_map(Commanded::of).collect();
+                (rows.iter().filter_map(Task::of).collect(), commanded)
+            }),
             Err(error) => {
                 let error: broker::Error = error;
                 tracing::debug!(worker = self.node, %error, "the worker was not asked for its tasks");
@@ -78,7 +81,7 @@ impl Control {
                 usage.tell(event);
             }
         }
-        let active = active.into_iter().map(task_id).collect();
+        let active = active.iter().map(TaskRow::work_id).collect();
         let reserved = u32::try_from(reserved?.only()?.len()).unwrap_or(u32::MAX);
         Ok(Some(ControlFacts { active, reserved }))
     }
@@ -132,21 +135,12 @@ impl Control {
     }
 }
 
-fn task_id(row: TaskRow) -> String {
-    row.workload.and_then(|workload| workload.ti).map_or(row.celery_id, |ti| ti.id)
-}
-
 /// The attempt that a row of `active` names, with the pool child that runs it.
 fn attempt(row: &TaskRow) -> Option<Event> {
     // A callback's row does not say its id: its log line does.
-    let identity = Task::of(row)?.identity;
+    let identity = match Commanded::of(row) {
+        Some(commanded) => commanded.identity(),
+        None => Task::of(row)?.identity,
+    };
     (!identity.callback).then(|| Event::Active { identity: Box::new(identity), pool_child: row.worker_pid })
-}
-
-fn running_tasks(processes: &[Process]) -> Vec<String> {
-    processes
-        .iter()
-        .filter_map(|process| RUNNER_TITLES.iter().find_map(|title| process.title.strip_prefix(title)))
-        .map(|rest| rest.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
 }

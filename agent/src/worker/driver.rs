@@ -1,3 +1,4 @@
+mod orphans;
 mod start;
 mod succession;
 
@@ -13,7 +14,10 @@ use daemon::health::Component;
 use domain::control::{DrainRequest, WorkerState, WorkerStatus};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::command_lines::Commanded;
+use super::command_log::CommandLogs;
 use super::control::Control;
 use super::lines::{Seen, read_line};
 use super::record::{RecordError, RecordFile};
@@ -52,6 +56,8 @@ pub struct Worker {
     pub family: Family,
     /// Who reaps orphans.
     pub adopted: Adopted,
+    /// Finds the logs of its tasks on Airflow 2.
+    pub command_logs: CommandLogs,
     /// Its bounds.
     pub policy: Policy,
     /// What others see.
@@ -92,7 +98,7 @@ enum Answer {
     /// To a command, for the worker process of one generation.
     Event(u64, Event),
     /// What an adopted worker runs.
-    Learned(Vec<Task>),
+    Learned(Vec<Task>, Vec<Commanded>),
     Nothing,
 }
 
@@ -112,6 +118,8 @@ struct Driver {
     names: Tasks,
     /// Tasks that ended while an adopted worker is asked what it runs: its answer may be older.
     ended_meanwhile: Option<BTreeSet<String>>,
+    /// Tasks of Airflow 2 that have outlived their worker.
+    orphans: Vec<Task>,
     finished: bool,
 }
 
@@ -140,17 +148,18 @@ impl Worker {
             line_sender,
             names: Tasks::default(),
             ended_meanwhile: None,
+            orphans: Vec::new(),
             finished: false,
         };
         let begun = driver.succeed(record).await?;
         driver.handle(begun).await?;
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stopping = false;
+        let mut stopped: Option<Instant> = None;
         while !driver.finished {
             let event = tokio::select! {
-                () = stop.cancelled(), if !stopping => {
-                    stopping = true;
+                () = stop.cancelled(), if stopped.is_none() => {
+                    stopped = Some(Instant::now());
                     Event::Stop
                 }
                 Some(request) = requests.recv() => {
@@ -166,17 +175,20 @@ impl Worker {
                 ending = ended(&mut driver.process) => driver.ended(ending).await,
                 Some(answer) = driver.answers.join_next() => match answer {
                     Ok(Answer::Event(generation, event)) if generation == driver.generation => event,
-                    Ok(Answer::Learned(tasks)) => {
-                        driver.learned(tasks);
+                    Ok(Answer::Learned(tasks, commanded)) => {
+                        driver.learned(tasks, commanded);
                         continue;
                     }
                     _ => continue,
                 },
                 _ = ticks.tick() => Event::Tick,
             };
+            if event == Event::Tick {
+                driver.look_for_logs();
+            }
             driver.handle(event).await?;
         }
-        driver.finish().await
+        driver.finish(stopped.unwrap_or_else(Instant::now)).await
     }
 }
 
@@ -274,8 +286,14 @@ impl Driver {
         match read_line(&line.0)? {
             Seen::Ready => return Some(Event::Announced),
             Seen::Begun(task) => self.begun(*task),
+            Seen::Commanded(commanded) => self.commanded(*commanded),
             Seen::Ended { id, state } => {
-                let state = state.unwrap_or_else(|| agent_usage::UNKNOWN.to_owned());
+                if let Some(task) = self.worker.command_logs.ended(&id) {
+                    self.begun(task);
+                }
+                let state = state
+                    .or_else(|| self.worker.command_logs.outcome(&id))
+                    .unwrap_or_else(|| agent_usage::UNKNOWN.to_owned());
                 self.measure(UsageEvent::Ended { id: id.clone(), state });
                 if let Some(ended) = &mut self.ended_meanwhile {
                     ended.insert(id.clone());
@@ -319,7 +337,9 @@ impl Driver {
         self.state.status(&self.worker.node)
     }
 
-    async fn finish(mut self) -> Result<(), WorkerError> {
+    async fn finish(mut self, stopped: Instant) -> Result<(), WorkerError> {
+        let deadline = stopped + Duration::from_millis(self.worker.policy.drain_timeout_ms);
+        self.wait_for_orphans(deadline).await;
         let family = self.worker.family.clone();
         let left = family.pids().len();
         if left > 0 {

@@ -1,5 +1,6 @@
 use agent_usage::Identity;
 
+use super::command_lines::{self, Commanded};
 use super::tasks::Task;
 
 /// What a line of the worker's log says.
@@ -9,9 +10,11 @@ pub enum Seen {
     Ready,
     /// A task begins.
     Begun(Box<Task>),
+    /// A task of Airflow 2 begins; its log is to be looked for.
+    Commanded(Box<Commanded>),
     /// A workload has ended.
     Ended {
-        /// The task instance's or callback's id.
+        /// The task instance's or callback's id; Celery's on Airflow 2.
         id: String,
         /// `success`, `failed`, … where the line says.
         state: Option<String>,
@@ -29,6 +32,12 @@ pub fn read_line(line: &str) -> Option<Seen> {
         let id: String = after[start..].chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
         let state = line.find("final_state").and_then(|at| word(&line[at + "final_state".len()..]));
         return (!id.is_empty()).then_some(Seen::Ended { id, state });
+    }
+    if line.contains("Executing command in Celery") {
+        return command_lines::begun(line).map(|begun| Seen::Commanded(Box::new(begun)));
+    }
+    if let Some(id) = command_lines::ended(line) {
+        return Some(Seen::Ended { id, state: None });
     }
     let mut words = line.split_whitespace();
     let ready =
@@ -79,11 +88,8 @@ fn begun(line: &str) -> Option<Task> {
 /// `=<TaskInstanceState.SUCCESS: 'success'>`.
 fn word(after: &str) -> Option<String> {
     let end = after.find([' ', ',', '}', '>']).unwrap_or(after.len());
-    let value = match after[..end].ends_with(':') {
-        // Python's repr of an enum: its value stands after the name.
-        true => after[end..].trim_start(),
-        false => &after[..end],
-    };
+    // Python's repr of an enum: its value stands after the name.
+    let value = if after[..end].ends_with(':') { &after[end..] } else { &after[..end] };
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let value = value.trim_start_matches(|c| !is_letter(c));
     let word: String = value.chars().take_while(|c| is_letter(*c)).collect();

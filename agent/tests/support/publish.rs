@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use depcache::base::identify;
+use domain::environment::{LockId, Manifest, Mode};
 use domain::publication::{DEFAULT_ENVIRONMENT, PublishedEnvironment, PublishedFile, Reason, SCHEMA};
 use domain::{BaseId, Digest, EnvId, Publication, PublicationId, Ref, RepositoryName, keys};
 
@@ -27,6 +29,27 @@ impl Published {
         let temporary = path.with_extension("tmp");
         fs::write(&temporary, bytes).unwrap();
         fs::rename(temporary, path).unwrap();
+    }
+
+    /// An environment that adds nothing to the base of `python`; `name` tells two of them apart.
+    pub fn environment(&self, python: &str, name: &str) -> (BaseId, EnvId) {
+        let base = identify(python).unwrap().base;
+        let (base_id, target_id) = (base.id().unwrap(), base.target_id().unwrap());
+        let manifest = Manifest {
+            schema: domain::environment::SCHEMA,
+            base_id,
+            target_id,
+            lock_id: LockId(Digest::of(b"lock")),
+            layers: vec![],
+            shadows: vec![],
+            conflicts: vec![],
+            mode: Mode::Task,
+            requested: vec![name.to_owned()],
+            entry_points: std::collections::BTreeMap::default(),
+        };
+        let id = manifest.id().unwrap();
+        self.write(&keys::environment(id), &domain::canonical::to_bytes(&manifest).unwrap());
+        (base_id, id)
     }
 
     /// Publication `sequence` with these files, and environments for a base.

@@ -1,6 +1,7 @@
 //! A Celery message as it lies in Redis, as far as Updraft reads it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::TaskCommand;
 use domain::workload::Workload;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,14 +49,16 @@ impl Message {
     }
 
     /// What tells two messages for the same work apart from two works: the task instance's id on Airflow 3
-    /// (new with every try), the command line on Airflow 2.
+    /// (new with every try), DAG, task, run and map index on Airflow 2.
     pub fn work_key(&self) -> String {
         match &self.job {
             Job::Workload { workload, .. } => match &workload.ti {
                 Some(ti) => ti.id.clone(),
                 None => self.celery_id.clone(),
             },
-            Job::Command(words) => words.join("\u{0}"),
+            Job::Command(words) => {
+                TaskCommand::parse(words).map_or_else(|| words.join("\u{0}"), |command| command.to_string())
+            }
             Job::Other => self.celery_id.clone(),
         }
     }

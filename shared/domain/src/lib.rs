@@ -32,7 +32,9 @@ mod nudge;
 pub mod publication;
 pub mod request;
 pub mod schemas;
+mod task_command;
 pub mod usage;
+pub mod worker_node;
 pub mod workload;
 
 pub use base::{Base, BaseId, BaseRecord, Distribution, Interpreter, TargetId};
@@ -43,4 +45,5 @@ pub use log_part::LogPart;
 pub use nudge::{Nudge, NudgeKind, nudge_channel};
 pub use publication::{Publication, PublicationId, Ref, RepositoryName};
 pub use request::{Request, RequestId};
+pub use task_command::TaskCommand;
 pub use usage::UsageRecord;

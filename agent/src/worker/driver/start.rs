@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use agent_core::Event;
-use agent_logs::Shipper;
 use daemon::CancellationToken;
 use tokio::time::Instant;
 
@@ -21,6 +20,7 @@ impl Driver {
         match self.start() {
             Ok(process) => {
                 self.worker.adopted.own(process.pid());
+                self.worker.family.rooted(process.pid());
                 self.measure(UsageEvent::WorkerStarted { pid: process.pid() });
                 tracing::info!(pid = process.pid(), worker = self.worker.node, "worker process started");
                 self.process = Some(process);
@@ -84,8 +84,6 @@ impl Driver {
             self.seen(&line);
         }
         self.ended_meanwhile = None;
-        for task in self.names.drain() {
-            self.ship(&task, Shipper::lost);
-        }
+        self.lose_tasks();
     }
 }

@@ -8,6 +8,7 @@ use agent_core::{DrainRecord, Event};
 use super::{Answer, Driver, WorkerError};
 use crate::process::{Handle, descendants};
 use crate::usage::Event as UsageEvent;
+use crate::worker::command_lines::Commanded;
 use crate::worker::running::{Left, Running};
 use crate::worker::tasks::Task;
 
@@ -56,8 +57,8 @@ impl Driver {
         if control.has_control() {
             self.answers.spawn(async move {
                 loop {
-                    if let Some(tasks) = control.tasks().await {
-                        return Answer::Learned(tasks);
+                    if let Some((tasks, commanded)) = control.tasks().await {
+                        return Answer::Learned(tasks, commanded);
                     }
                     tokio::time::sleep(ASK_AGAIN).await;
                 }
@@ -85,12 +86,18 @@ impl Driver {
     }
 
     /// The tasks of an adopted worker, as it names them.
-    pub(super) fn learned(&mut self, tasks: Vec<Task>) {
+    pub(super) fn learned(&mut self, tasks: Vec<Task>, commanded: Vec<Commanded>) {
         let ended = self.ended_meanwhile.take().unwrap_or_default();
         for task in tasks {
             if !ended.contains(&task.id) && !self.names.knows(&task.id) {
                 tracing::info!(%task, "goes on in the adopted worker");
                 self.begun(task);
+            }
+        }
+        for task in commanded {
+            if !ended.contains(&task.celery_id) && !self.names.knows(&task.celery_id) {
+                tracing::info!(task = %task.command, "goes on in the adopted worker");
+                self.commanded(task);
             }
         }
     }

@@ -34,7 +34,7 @@ pub(super) async fn second(scene: &Scene<'_>) -> Result<Seen, Failure> {
     let mut clean = true;
     for base_ms in INTERRUPTED_MS {
         let jitter = u64::try_from(jiff::Timestamp::now().as_nanosecond().rem_euclid(1_000)).unwrap_or(0);
-        let mut up = Started::new(scene, &folder, "up")?;
+        let up = Started::new(scene, &folder, "up")?;
         tokio::time::sleep(Duration::from_millis(base_ms + jitter)).await;
         up.signal(Signal::SIGINT);
         let code = up.ended(CLEAN).await?;

@@ -141,6 +141,24 @@ impl Pidbox {
         self.call("stats", json!({}), reply::stats).await
     }
 
+    /// Adds `processes` slots to the workers' pools. They appear within some seconds.
+    ///
+    /// # Errors
+    /// As [`Pidbox::ping`].
+    pub async fn pool_grow(&self, processes: u32) -> Result<Replies<()>, Error> {
+        self.call("pool_grow", json!({"n": processes}), |_| Some(())).await
+    }
+
+    /// Takes `processes` idle slots from the workers' pools. A worker that has fewer idle ones gives those and
+    /// answers with an error all the same. In one call: a second one at once would name the same processes
+    /// again, which Celery counts but which end only once.
+    ///
+    /// # Errors
+    /// As [`Pidbox::ping`].
+    pub async fn pool_shrink(&self, processes: u32) -> Result<Replies<()>, Error> {
+        self.call("pool_shrink", json!({"n": processes}), |_| Some(())).await
+    }
+
     async fn call<T>(
         &self,
         method: &'static str,

@@ -1,5 +1,6 @@
 //! Answers of workers, typed.
 
+use domain::TaskCommand;
 use domain::workload::Workload;
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,6 +24,20 @@ pub struct TaskRow {
     pub worker_pid: Option<u32>,
     /// When it started (Unix milliseconds); `None` while it does not run.
     pub started_ms: Option<u64>,
+}
+
+impl TaskRow {
+    /// What tells this work apart from others: the task instance's id on Airflow 3, DAG, task, run and map index
+    /// on Airflow 2, Celery's id of anything else.
+    pub fn work_id(&self) -> String {
+        let instance = self.workload.as_ref().and_then(|workload| workload.ti.as_ref());
+        let command = self.command.as_deref().and_then(TaskCommand::parse);
+        match (instance, command) {
+            (Some(instance), _) => instance.id.clone(),
+            (None, Some(command)) => command.to_string(),
+            (None, None) => self.celery_id.clone(),
+        }
+    }
 }
 
 /// Pool and counters of a worker.
