@@ -12,3 +12,10 @@ for what in from-zero environment; do
     cp "$state/measured-$what.json" "benches/results/$(date -u +%F)-$what.json"
 done
 cp "$state/verdict.json" "benches/results/$(date -u +%F)-verdict.json"
+"$bin/updraft-local" --state-dir "$state" down
+"$bin/updraft-local" --state-dir "$state" failures
+cp "$state/failures.json" "benches/results/$(date -u +%F)-failures.json"
+
+# A day of a million rows of usage in the dashboard: ingest, questions, first paint.
+CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" UPDRAFT_TEST_PICTURES="$PWD/docs/images" \
+    cargo test --profile ci --locked --workspace --test dashboard -- --ignored --nocapture | tee "benches/results/$(date -u +%F)-dashboard.txt"

@@ -34,6 +34,7 @@ pub mod run;
 pub mod settings;
 pub mod socket;
 pub mod start;
+pub mod status;
 pub mod sync;
 pub mod usage;
 pub mod volume;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use agent::settings::{Cli, Command, SettingsError, StatusSettings, resolve};
 use agent::start::StartError;
 use agent::sync::SyncError;
+use agent::usage::Clock;
 use agent::{chain, socket, start};
 use anyhow::Context;
 use daemon::{Signals, logging};
@@ -56,19 +57,11 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
 }
 
 async fn status(settings: &StatusSettings) -> anyhow::Result<u8> {
-    let status = socket::status(&settings.socket).await?;
+    let overview = socket::overview(&settings.socket).await?;
     if settings.format == "json" {
-        writeln!(stdout(), "{}", serde_json::to_string(&status)?)?;
+        writeln!(stdout(), "{}", serde_json::to_string(&overview)?)?;
     } else {
-        let state = format!("{:?}", status.state).to_lowercase();
-        let reason = status.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let (active, reserved) = (status.active, status.reserved);
-        writeln!(
-            stdout(),
-            "{}: {state}{reason}, {active} running, {reserved} reserved, epoch {}",
-            status.worker,
-            status.epoch
-        )?;
+        write!(stdout(), "{}", overview.text(Clock::start().now().wall_ms))?;
     }
     Ok(exit::OK)
 }

@@ -118,7 +118,9 @@ fn status_is_printed_for_people_and_programs() {
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     };
-    assert_eq!(status("text"), "etl-1@host: ready, 0 running, 0 reserved, epoch 0\n");
+    let text = status("text");
+    assert!(text.starts_with("etl-1@host is ready and takes tasks for "), "{text}");
+    assert!(text.ends_with("\n0 tasks running\nusage: nothing waits for the store\n"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&status("json")).unwrap();
     assert_eq!((&json["schema"], &json["state"]), (&1.into(), &"ready".into()));
     let nobody = agent().args(["status", "--socket", "/nonexistent/agent.sock"]).output().unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use autoscaler_plan::{Action, Worker};
+use autoscaler_plan::{Action, Phase, Worker};
 
 use crate::snapshot::Snapshot;
 
@@ -68,7 +68,18 @@ fn write(text: &mut String, snapshot: &Snapshot, now_ms: u64) -> std::fmt::Resul
 fn line(worker: &Worker, now_ms: u64) -> String {
     let busy = worker.busy.map_or("tasks not known".to_owned(), |busy| format!("{busy} running"));
     let since_s = now_ms.saturating_sub(worker.since_ms) / 1000;
-    format!("{} {} for {since_s} s, {busy}", worker.name, format!("{:?}", worker.phase).to_lowercase())
+    let state = match worker.phase {
+        Phase::Starting => "starts",
+        Phase::Ready => "takes tasks",
+        Phase::Draining => "drains: takes nothing new, its tasks go on",
+        Phase::Drained => "is drained and can be ended",
+        Phase::Stopping => "was told to end",
+        Phase::Failed => "cannot go on by its own words",
+        Phase::Silent => {
+            "does not answer (counts as there: its agent may be starting again beside running tasks)"
+        }
+    };
+    format!("{} {state}, for {since_s} s; {busy}", worker.name)
 }
 
 fn action(action: &Action) -> String {
@@ -83,7 +94,7 @@ fn action(action: &Action) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use autoscaler_plan::{Demand, Facts, Phase, Policy, plan};
+    use autoscaler_plan::{Demand, Facts, Policy, plan};
 
     #[test]
     fn an_explanation_names_what_was_seen_decided_and_capped() {
@@ -112,7 +123,7 @@ mod tests {
           2 to start
 
         workers
-          default-a ready for 12 s, 3 running
+          default-a takes tasks, for 12 s; 3 running
 
         latest decisions
           1 s ago: started 2

@@ -101,9 +101,8 @@ fn a_killed_agent_comes_back_also_when_nobody_looked_or_it_was_ending() {
     kill_agent(&record);
     record["stopping_ms"] = 1.into();
     let path = workers.join(format!("{}.json", record["worker"].as_str().unwrap()));
-    std::fs::write(path, record.to_string()).unwrap();
+    std::fs::write(&path, record.to_string()).unwrap();
     site.run(&[]);
-    let path = workers.join(format!("{}.json", record["worker"].as_str().unwrap()));
     site.until("it is started, told again and gone", |_| !path.exists());
     assert!(site.log().contains("ended as asked"), "{}", site.log());
     assert_eq!(site.counter("crashed"), 0, "{}", site.log());

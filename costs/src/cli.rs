@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,9 +10,29 @@ use costs_engine::{By, ShareIdle};
 #[derive(Debug, Parser)]
 #[command(name = "updraft-costs", version, max_term_width = 100)]
 pub struct Cli {
+    /// How it talks about itself.
+    #[command(flatten)]
+    pub output: Output,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How the program talks about itself.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// Log lines on stderr: auto (text on a terminal, else json), json or text
+    #[arg(long, global = true, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
+    pub log_format: daemon::logging::Format,
+    /// What is logged, as directives: `info,costs=debug`
+    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
+    pub log: String,
+    /// TOML file with defaults for the flags of this command: `keep_days = 30`
+    #[arg(long, global = true, env = "UPDRAFT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings and where each comes from, and end
+    #[arg(long, global = true)]
+    pub print_config: bool,
 }
 
 /// What to do.
@@ -19,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     /// Print what was used and what it cost, from the store.
     Report(Report),
+    /// Serve the dashboard and the API, and take live usage from agents
+    Serve(Box<Serve>),
 }
 
 /// Where usage and prices are.
@@ -33,6 +56,9 @@ pub struct Sources {
     /// Airflow, to ask who owns which DAG; without it [owners] of the prices file says so
     #[arg(long, env = "UPDRAFT_AIRFLOW_URL", value_name = "URL")]
     pub airflow_url: Option<String>,
+    /// User that asks Airflow, with the password in UPDRAFT_AIRFLOW_PASSWORD; without one, as if all were admins
+    #[arg(long, env = "UPDRAFT_AIRFLOW_USER", requires = "airflow_url", value_name = "NAME")]
+    pub airflow_user: Option<String>,
 }
 
 /// `updraft-costs report`.
@@ -70,4 +96,33 @@ pub enum Format {
     Csv,
     /// One document.
     Json,
+}
+
+/// `updraft-costs serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Usage and prices.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Address of the dashboard, the API, /livez, /readyz and /metrics
+    #[arg(long, env = "UPDRAFT_COSTS_LISTEN", default_value = "127.0.0.1:8795", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Rollups, a SQLite file; can be deleted at any time, it is built again from the store
+    #[arg(long, env = "UPDRAFT_COSTS_DATABASE", default_value = "updraft-costs.db", value_name = "FILE")]
+    pub database: PathBuf,
+    /// Secret that agents show to send live usage; else UPDRAFT_COSTS_TOKEN; without one anybody may
+    #[arg(long, env = "UPDRAFT_COSTS_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Drop the rollups and build them again from the store
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Seconds between two looks at the store
+    #[arg(long, env = "UPDRAFT_COSTS_POLL_INTERVAL_S", default_value_t = 15, value_name = "S")]
+    pub poll_interval_s: u64,
+    /// Days that are kept in the rollups; the store keeps all
+    #[arg(long, env = "UPDRAFT_COSTS_KEEP_DAYS", default_value_t = 90, value_name = "DAYS")]
+    pub keep_days: u64,
+    /// A running task without CPU, IO and log for so many minutes is stuck
+    #[arg(long, env = "UPDRAFT_COSTS_STUCK_AFTER_MIN", default_value_t = 10, value_name = "MIN")]
+    pub stuck_after_min: u64,
 }

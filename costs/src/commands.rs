@@ -4,10 +4,10 @@ use std::io::{Write, stdout};
 
 use domain::exit;
 
-use crate::cli::{Cli, Command, Report};
+use crate::cli::{Cli, Command, Output, Report, Serve};
 use crate::clock::unix_ms;
 use crate::failure::Failure;
-use crate::report;
+use crate::{report, serve};
 
 /// Width where stdout is no terminal.
 const WIDTH: usize = 120;
@@ -16,6 +16,7 @@ const WIDTH: usize = 120;
 pub async fn execute(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Report(command) => print_report(&command).await,
+        Command::Serve(command) => run_server(*command, &cli.output).await,
     };
     match done {
         Ok(code) => code,
@@ -39,4 +40,11 @@ async fn print_report(command: &Report) -> Result<u8, Failure> {
         .tell());
     }
     Ok(exit::OK)
+}
+
+async fn run_server(command: Serve, output: &Output) -> Result<u8, Failure> {
+    daemon::logging::init(output.log_format, &output.log)
+        .map_err(|error| Failure::of(exit::USAGE, &error, Some("for example --log info,costs=debug")))?;
+    let outcome = serve::run(command).await?;
+    Ok(if outcome.is_clean() { exit::OK } else { exit::BUG })
 }

@@ -1,5 +1,6 @@
 //! How a failed command is told: message, causes, hint, exit code.
 
+use crate::serve::ServeError;
 use crate::sources::SourcesError;
 use crate::usage::ReadError;
 
@@ -41,6 +42,12 @@ impl From<SourcesError> for Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
+        Self::of(error.exit_code(), &error, error.hint())
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
         Self::of(error.exit_code(), &error, error.hint())
     }
 }

@@ -16,15 +16,18 @@
 //! use clap::Parser;
 //! use costs::cli::{Cli, Command};
 //! let cli = Cli::try_parse_from(["updraft-costs", "report", "--store", "file:///tmp/store", "--prices", "prices.toml"])?;
-//! assert!(matches!(cli.command, Command::Report(report) if report.window == "24h"));
+//! assert!(matches!(cli.command, Command::Report(ref report) if report.window == "24h"));
 //! # Ok::<(), clap::Error>(())
 //! ```
 
 pub mod cli;
 mod clock;
 pub mod commands;
+pub mod database;
 pub mod documents;
 pub mod failure;
 pub mod report;
+pub mod serve;
+pub mod settings;
 pub mod sources;
 pub mod usage;

@@ -1,25 +1,32 @@
 //! `updraft-costs`: arguments in, exit code out.
 
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
-use clap::Parser;
-use costs::cli::Cli;
+use costs::failure::Failure;
+use costs::settings::{SettingsError, resolve};
 use domain::exit;
 
 fn main() -> ExitCode {
     // Before anything that may speak TLS; a second installation is no error.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+    let resolved = match resolve(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(resolved) => resolved,
+        Err(SettingsError::CommandLine(error)) => {
             // Nothing better can be done when the terminal is gone.
             drop(error.print());
-            return ExitCode::from(code);
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
+        Err(error) => return ExitCode::from(Failure::of(exit::USAGE, &error, None).tell()),
     };
+    if resolved.cli.output.print_config {
+        return match stdout().write_all(resolved.printed.as_bytes()) {
+            Ok(()) => ExitCode::from(exit::OK),
+            Err(_) => ExitCode::from(exit::UNAVAILABLE),
+        };
+    }
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => ExitCode::from(runtime.block_on(costs::commands::execute(cli))),
+        Ok(runtime) => ExitCode::from(runtime.block_on(costs::commands::execute(resolved.cli))),
         Err(_) => ExitCode::from(exit::UNAVAILABLE),
     }
 }

@@ -78,7 +78,8 @@ impl Session {
     /// A session with the process's environment variables, the default cache and default options.
     pub fn new(base: BaseRecord) -> Self {
         let variables: BTreeMap<String, String> = std::env::vars().collect();
-        let cache = Cache::at(Cache::default_dir(&|name| variables.get(name).cloned()));
+        let variable = |name: &str| variables.get(name).cloned();
+        let cache = Cache::at(Cache::default_dir(&variable)).bounded(&variable);
         Self {
             base,
             cache,

@@ -13,6 +13,8 @@ need redis-server redis-server
 need initdb postgresql
 need postgres postgresql
 need git git
+# the dashboard is looked at by its tests
+need chromium chromium
 
 python=""
 for candidate in ${UPDRAFT_LOCAL_PYTHON:-} python3.11 python3; do

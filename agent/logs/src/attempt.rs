@@ -11,8 +11,8 @@ use crate::error::ShipError;
 use crate::pass::{Progress, World, pass};
 use crate::position::Position;
 
-/// Longest pause between two tries while the store is out of reach.
-const BACKOFF_LIMIT: Duration = Duration::from_secs(30);
+/// Longest pause between two tries while the store is out of reach: people read logs, and tries are few at a time.
+const BACKOFF_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a log is watched after its task ended: the last lines may come after the news of the end.
 const LINGER: Duration = Duration::from_secs(3);

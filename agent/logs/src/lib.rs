@@ -37,6 +37,7 @@ mod attempt;
 mod cut;
 mod disk;
 mod error;
+mod local;
 mod pass;
 mod position;
 mod shipper;

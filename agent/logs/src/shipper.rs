@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Attempt;
 use crate::disk::{Disk, blocking};
 use crate::error::WatchError;
+use crate::local;
 use crate::pass::World;
 use crate::position::Position;
-use crate::state::StateFolder;
+use crate::state::{Saved, StateFolder};
 
 /// Attempts that are watched at once; a worker has far fewer slots.
 pub const ATTEMPTS_LIMIT: usize = 4_096;
@@ -28,6 +29,9 @@ const ORPHAN_GRACE: Duration = Duration::from_mins(1);
 
 /// Pause between two rounds of removing old positions.
 const CLEAN_PAUSE: Duration = Duration::from_hours(1);
+
+/// The same where local logs are removed too: then few positions are there to be read.
+const DELETE_PAUSE: Duration = Duration::from_mins(1);
 
 /// How a [`Shipper`] works.
 #[derive(Debug, Clone)]
@@ -42,13 +46,15 @@ pub struct Settings {
     pub flush: Duration,
     /// Time for the last sends when the agent ends.
     pub shutdown_deadline: Duration,
+    /// A finished attempt's local log is removed once the store has confirmed all of it and it was quiet for a while.
+    pub delete_local: bool,
 }
 
 impl Settings {
     /// The usual pace: one second, and twenty for the end.
     pub fn new(log_folder: PathBuf, state_folder: PathBuf, host: String) -> Self {
         let (flush, shutdown_deadline) = (Duration::from_secs(1), Duration::from_secs(20));
-        Self { log_folder, state_folder, host, flush, shutdown_deadline }
+        Self { log_folder, state_folder, host, flush, shutdown_deadline, delete_local: false }
     }
 }
 
@@ -115,7 +121,7 @@ impl Shipper {
         let mut attempts = self.restore().await;
         let mut ticks = tokio::time::interval(self.settings.flush);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut clean_at = Instant::now() + CLEAN_PAUSE;
+        let mut clean_at = Instant::now();
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -130,9 +136,9 @@ impl Shipper {
             }
             attempts.retain(|_, attempt| !attempt.is_done());
             if Instant::now() >= clean_at {
-                clean_at = Instant::now() + CLEAN_PAUSE;
-                // Answers the unfinished ones, which are all here already.
-                drop(self.saved().await);
+                let pause = if self.settings.delete_local { DELETE_PAUSE } else { CLEAN_PAUSE };
+                clean_at = Instant::now() + pause;
+                self.clean().await;
             }
         }
         self.admit(&mut attempts).await;
@@ -207,18 +213,45 @@ impl Shipper {
     /// Attempts that an earlier agent left unfinished.
     async fn restore(&self) -> BTreeMap<String, Attempt> {
         let over_from = Instant::now() + ORPHAN_GRACE;
-        let saved = self.saved().await.into_iter().take(ATTEMPTS_LIMIT).map(|position| {
+        let Saved { unfinished, .. } = self.saved().await;
+        let saved = unfinished.into_iter().take(ATTEMPTS_LIMIT).map(|position| {
             let (log_path, disk) = (position.log_path.clone(), self.disk(&position.log_path));
             (log_path, Attempt::new(position, disk, Some(over_from)))
         });
         saved.collect()
     }
 
-    async fn saved(&self) -> Vec<Position> {
+    /// Removes what is not needed any more: positions of logs that are gone and, where that is wanted, local logs of
+    /// finished attempts. Failures cost disk, nothing else. Says whether nothing of a finished attempt is left.
+    pub async fn clean(&self) -> bool {
+        let finished = self.saved().await.finished;
+        if !self.settings.delete_local {
+            return true;
+        }
         let (state, log_folder) = (self.state.clone(), self.settings.log_folder.clone());
-        blocking(move || state.unfinished(&log_folder)).await.unwrap_or_else(|error| {
+        let cleaned = blocking(move || {
+            let (now, mut all) = (SystemTime::now(), true);
+            for position in finished {
+                let gone = local::remove(&position, &log_folder, now)?;
+                if gone {
+                    state.remove(&position.log_path)?;
+                }
+                all &= gone;
+            }
+            local::remove_empty_folders(&log_folder, now);
+            Ok(all)
+        });
+        cleaned.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "shipped logs stay on disk");
+            false
+        })
+    }
+
+    async fn saved(&self) -> Saved {
+        let (state, log_folder) = (self.state.clone(), self.settings.log_folder.clone());
+        blocking(move || state.saved(&log_folder)).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "saved log positions cannot be read");
-            Vec::new()
+            Saved::default()
         })
     }
 

@@ -11,6 +11,13 @@ use crate::position::{Position, SCHEMA};
 /// Positions of finished attempts that are kept, newest first: a deferred task may come back to one.
 const FINISHED_LIMIT: usize = 10_000;
 
+/// What an earlier agent left.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    pub(crate) unfinished: Vec<Position>,
+    pub(crate) finished: Vec<Position>,
+}
+
 /// The folder of the positions. All functions block.
 #[derive(Debug, Clone)]
 pub(crate) struct StateFolder {
@@ -44,12 +51,11 @@ impl StateFolder {
         fs::rename(temp, path)
     }
 
-    /// Positions of attempts that were not finished. Those of finished ones whose log is gone, or too many
-    /// of them, are removed.
-    pub(crate) fn unfinished(&self, log_folder: &Path) -> io::Result<Vec<Position>> {
+    /// What is saved. Positions of finished attempts whose log is gone, or too many of them, are removed.
+    pub(crate) fn saved(&self, log_folder: &Path) -> io::Result<Saved> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Saved::default()),
             Err(error) => return Err(error),
         };
         let (mut unfinished, mut finished) = (Vec::new(), Vec::new());
@@ -65,12 +71,15 @@ impl StateFolder {
             }
         }
         finished.sort_by_key(|position| std::cmp::Reverse(position.start_ms));
-        for (rank, position) in finished.iter().enumerate() {
+        let mut kept = Vec::new();
+        for (rank, position) in finished.into_iter().enumerate() {
             if rank >= FINISHED_LIMIT || !log_folder.join(&position.log_path).exists() {
                 self.remove(&position.log_path)?;
+            } else {
+                kept.push(position);
             }
         }
-        Ok(unfinished)
+        Ok(Saved { unfinished, finished: kept })
     }
 
     pub(crate) fn remove(&self, log_path: &str) -> io::Result<()> {

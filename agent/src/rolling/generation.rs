@@ -105,7 +105,12 @@ impl RollingWorker {
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        supervised.spawn(async move { (generation, worker.supervise(taken, stopped).await) });
+        // The environment stays on the volume as long as this generation lives.
+        let held = environment.as_deref().and_then(|root| depcache::environment::hold(root).ok().flatten());
+        supervised.spawn(async move {
+            let _held = held;
+            (generation, worker.supervise(taken, stopped).await)
+        });
         Running { node, code, slots, requests, stop, status: statuses }
     }
 

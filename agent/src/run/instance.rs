@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use depcache::environment::{Hold, hold};
 use domain::{EnvId, PublicationId};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -17,6 +18,8 @@ pub struct Instance {
     code: Option<(CodeLink, PublicationId)>,
     since: Instant,
     adopted: Adopted,
+    /// Its environment stays on the volume as long as it runs.
+    _hold: Option<Hold>,
     _output: JoinSet<std::io::Result<()>>,
 }
 
@@ -41,7 +44,16 @@ impl Instance {
         }
         let environment = place.as_ref().map_or_else(|| "base".to_owned(), |place| place.id.short());
         tracing::info!(pid = started.pid, environment, "component started");
-        Ok(Self { started, place, code, since: Instant::now(), adopted: adopted.clone(), _output: output })
+        let held = place.as_ref().and_then(|place| hold(&place.path).ok().flatten());
+        Ok(Self {
+            started,
+            place,
+            code,
+            since: Instant::now(),
+            adopted: adopted.clone(),
+            _hold: held,
+            _output: output,
+        })
     }
 
     /// The environment it runs in; `None`: the base.

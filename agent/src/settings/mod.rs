@@ -8,6 +8,7 @@ mod worker_mode;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use domain::RepositoryName;
 
@@ -68,6 +69,16 @@ pub struct Delivery {
     /// Folder of trees and environments on this machine
     #[arg(long, env = "UPDRAFT_VOLUME", default_value = "/updraft", value_name = "DIR")]
     pub volume: PathBuf,
+    /// Above this size of the volume, trees and environments that nobody names or uses are removed, the least recently
+    /// used first; 0: no bound
+    #[arg(long, env = "UPDRAFT_VOLUME_HIGH_BYTES", default_value_t = 40 << 30, value_name = "BYTES")]
+    pub volume_high_bytes: u64,
+    /// Size at which the removal ends
+    #[arg(long, env = "UPDRAFT_VOLUME_LOW_BYTES", default_value_t = 32 << 30, value_name = "BYTES")]
+    pub volume_low_bytes: u64,
+    /// Seconds for which a tree or environment stays after its last use
+    #[arg(long, env = "UPDRAFT_VOLUME_KEEP_S", default_value_t = 86_400, value_name = "S")]
+    pub volume_keep_s: u64,
     /// Ref that is followed
     #[arg(long = "ref", env = "UPDRAFT_REF", default_value = domain::keys::DEFAULT_REF, value_name = "NAME")]
     pub reference: String,
@@ -127,6 +138,9 @@ pub struct WorkerSettings {
     /// Airflow's [logging] remote_base_log_folder: s3://bucket/prefix or file:///directory
     #[arg(long, env = "UPDRAFT_REMOTE_LOG_FOLDER", requires = "base_log_folder", value_name = "URL")]
     pub remote_log_folder: Option<String>,
+    /// Remove the local log of a finished attempt once the store has confirmed all of it
+    #[arg(long, env = "UPDRAFT_DELETE_LOCAL_LOGS", requires = "remote_log_folder", value_parser = FalseyValueParser::new())]
+    pub delete_local_logs: bool,
     /// What tasks use.
     #[command(flatten)]
     pub usage: UsageSettings,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use daemon::CancellationToken;
 use tokio::net::{UnixListener, UnixStream};
 
-pub use client::{ClientError, status};
+pub use client::{ClientError, overview};
 pub use routes::{Api, router};
 
 /// Why the socket cannot be served.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daemon::{Backoff, Health, OnFailure, Stage, Supervisor, admin};
 use depcache::base::BaseError;
+use depcache::environment::Bounds;
 use domain::{RepositoryName, exit};
 use objectstore::Store;
 use tokio::sync::{Notify, watch};
@@ -15,7 +16,7 @@ use crate::nudges;
 use crate::process::{Adopted, reap};
 use crate::settings::{BrokerUrl, Delivery};
 use crate::socket::{Api, SocketError};
-use crate::volume::{Followed, Follower, Preparer, Volume};
+use crate::volume::{Followed, Follower, Preparer, Pruner, Volume};
 
 /// Waits between attempts to announce the base.
 const ANNOUNCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
@@ -180,6 +181,7 @@ impl Deliver {
                 }
             });
         }
+        self.spawn_pruner(supervisor);
         if let Some(link) = self.link.clone().filter(|_| !nudged.is_empty()) {
             let release = self.settings.release.clone();
             let restart = OnFailure::Restart(Backoff::new(ANNOUNCE.0, ANNOUNCE.1));
@@ -192,6 +194,26 @@ impl Deliver {
             });
         }
         Ok(())
+    }
+
+    fn spawn_pruner(&self, supervisor: &mut Supervisor) {
+        if self.settings.volume_high_bytes == 0 {
+            return;
+        }
+        let bounds = Bounds {
+            high_bytes: self.settings.volume_high_bytes,
+            low_bytes: self.settings.volume_low_bytes,
+            keep: Duration::from_secs(self.settings.volume_keep_s),
+        };
+        let pruner = Pruner { volume: self.volume.clone(), bounds, followed: self.followed.clone() };
+        let restart = OnFailure::Restart(Backoff::new(ANNOUNCE.0, ANNOUNCE.1));
+        supervisor.spawn("prune volume", Stage::Work, restart, move |stop| {
+            let pruner = pruner.clone();
+            async move {
+                pruner.run(stop).await;
+                Ok(())
+            }
+        });
     }
 
     fn spawn_announcement(&self, supervisor: &mut Supervisor, preparer: &Arc<Preparer>) {

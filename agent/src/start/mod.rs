@@ -3,6 +3,7 @@
 mod delivery;
 mod rolling;
 mod run;
+mod shipping;
 mod sync;
 mod usage;
 mod worker;

@@ -1,15 +1,13 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{Policy, State};
-use agent_logs::Shipper;
-use daemon::{Backoff, OnFailure, Outcome, SecondSignal, Signals, Stage, Supervisor};
-use objectstore::Store;
+use daemon::{OnFailure, Outcome, SecondSignal, Signals, Stage, Supervisor};
 use tokio::sync::{mpsc, watch};
 
 use super::delivery::{Deliver, StartError};
 use super::rolling::Supervised;
+use super::shipping::Shipping;
 use super::usage;
 use crate::process::{Family, MARK, Program};
 use crate::settings::WorkerSettings;
@@ -48,7 +46,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     variables.insert(MARK.to_owned(), Some(running.path().as_os_str().to_owned()));
     // What finds this agent again must not find its worker.
     variables.insert(FLEET_MARKER.to_owned(), None);
-    let logs = shipper(&settings, deliver.volume.root(), &node).await?;
+    let shipping = Shipping::prepare(&settings, deliver.volume.root(), &node).await?;
     let measured = usage::prepare(&settings, &deliver, &node, &host, &command).await?;
     let usage = measured.usage.clone();
     let policy = Policy {
@@ -61,8 +59,8 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     let record = record_file(&settings, socket.as_deref(), deliver.volume.root(), &node);
     tracing::info!(worker = node, pool = settings.pool, base = deliver.base.id.short(), "supervising");
     let mut supervisor = Supervisor::new();
-    if let Some(logs) = logs.clone() {
-        spawn_shipping(&mut supervisor, logs);
+    if let Some(shipping) = &shipping {
+        shipping.spawn(&mut supervisor);
     }
     usage::spawn(&mut supervisor, measured);
     // Before the worker: what fails here must not leave a worker without an agent.
@@ -81,7 +79,7 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
         policy,
         status,
         ready: deliver.health.component("worker"),
-        logs,
+        logs: shipping.as_ref().map(|shipping| shipping.shipper.clone()),
         usage: Some(usage.clone()),
     };
     let worker = Supervised::of(worker, &settings, &deliver)?;
@@ -112,45 +110,15 @@ pub async fn worker(settings: WorkerSettings, signals: Signals) -> Result<Outcom
     let grace = Duration::from_secs(settings.drain_timeout_s).saturating_add(LAST_STAGES);
     let outcome =
         supervisor.run(signals, daemon::Policy { grace, second_signal: SecondSignal::Ignore }).await;
+    if let Some(shipping) = shipping {
+        shipping.end().await;
+    }
     if let Some(path) = &socket
         && let Err(error) = std::fs::remove_file(path)
     {
         tracing::debug!(path = %path.display(), %error, "the socket stays");
     }
     Ok(outcome)
-}
-
-/// Ships until the worker has ended, then what is left.
-fn spawn_shipping(supervisor: &mut Supervisor, logs: Arc<Shipper>) {
-    let restart = OnFailure::Restart(Backoff::new(Duration::from_secs(1), Duration::from_secs(30)));
-    supervisor.spawn("logs", Stage::Work, restart, move |stop| {
-        let logs = logs.clone();
-        async move {
-            let left = logs.run(stop).await;
-            if !left.is_empty() {
-                tracing::error!(logs = ?left, "not wholly in the store; the next agent of this state folder goes on");
-            }
-            Ok(())
-        }
-    });
-}
-
-async fn shipper(
-    settings: &WorkerSettings,
-    volume: &Path,
-    node: &str,
-) -> Result<Option<Arc<Shipper>>, StartError> {
-    let (Some(folder), Some(url)) = (&settings.base_log_folder, &settings.remote_log_folder) else {
-        return Ok(None);
-    };
-    let state = match &settings.state_dir {
-        Some(state) => state.join("logs"),
-        None => volume.join("workers").join(node).join("logs"),
-    };
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
-    let host = node.chars().map(plain).collect();
-    let store = Store::open(url).await?;
-    Ok(Some(Arc::new(Shipper::new(agent_logs::Settings::new(folder.clone(), state, host), store))))
 }
 
 fn record_file(settings: &WorkerSettings, socket: Option<&Path>, volume: &Path, node: &str) -> RecordFile {

@@ -27,10 +27,15 @@ mod settings;
 mod status;
 mod tree;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
 use daemon::Backoff;
+use depcache::environment::Bounds;
 use tokio_util::sync::CancellationToken;
+
+use crate::volume::{Pruner, Volume};
 
 pub use error::SyncError;
 pub use settings::{SyncAction, SyncSettings};
@@ -42,6 +47,14 @@ use round::Follower;
 /// server back, at any moment.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
+/// Between two looks at the size of the own volume.
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
+/// Where pruning of it begins and ends: some dozen environments.
+const VOLUME_HIGH_BYTES: u64 = 40 << 30;
+const VOLUME_LOW_BYTES: u64 = 32 << 30;
+/// A candidate is proved long before it is this old.
+const KEEP: Duration = Duration::from_hours(24);
+
 /// Follows the repository until `stop`. With `once` ends after the first commit was published or refused.
 ///
 /// `Err` only for settings with which nothing can be done; everything else is told and tried again.
@@ -50,8 +63,15 @@ pub async fn run(settings: SyncSettings, stop: CancellationToken) -> Result<(), 
     let poll = Duration::from_millis(settings.poll_interval_ms);
     let mut backoff = Backoff::new(poll, MAX_BACKOFF);
     let once = settings.once;
+    // On one machine the agents keep the volume that sync shares with them within their bounds.
+    let own_volume = settings.volume.is_none().then(|| settings.candidates_volume());
+    let mut prune_at = Instant::now();
     let mut sync = Follower::open(settings)?;
     loop {
+        if let Some(volume) = own_volume.clone().filter(|_| Instant::now() >= prune_at) {
+            prune_at = Instant::now() + PRUNE_EVERY;
+            prune(volume).await;
+        }
         let Some(result) = stop.run_until_cancelled(Box::pin(sync.round())).await else { return Ok(()) };
         let wait = match result {
             Ok(()) => {
@@ -71,6 +91,19 @@ pub async fn run(settings: SyncSettings, stop: CancellationToken) -> Result<(), 
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return Ok(());
         }
+    }
+}
+
+/// Bounds a volume in which candidates are proved, and nothing else runs. A failure costs disk.
+async fn prune(root: PathBuf) {
+    let bounds = Bounds { high_bytes: VOLUME_HIGH_BYTES, low_bytes: VOLUME_LOW_BYTES, keep: KEEP };
+    let look = move || {
+        let pruner = Pruner { volume: Volume::at(&root)?, bounds, followed: BTreeMap::new() };
+        pruner.look(SystemTime::now())
+    };
+    match tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other).and_then(|result| result) {
+        Ok(()) => {}
+        Err(error) => tracing::warn!(%error, "the volume of candidates is not brought within its bounds"),
     }
 }
 

@@ -98,6 +98,12 @@ impl Journal {
         remove(&self.folder.join("open.json"))
     }
 
+    /// Nothing in `folder` waits for the store or for being closed.
+    pub fn is_done(folder: &Path) -> bool {
+        let waits = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        !folder.join("open.json").exists() && !waits(&folder.join("closed"))
+    }
+
     /// Keeps a closed window until the store has it. The same rows have the same file.
     pub fn close(&self, rows: &[UsageRecord]) -> Result<(), JournalError> {
         let Some(first) = rows.first() else { return Ok(()) };
@@ -142,6 +148,15 @@ impl Journal {
             put_aside(path);
             JournalError::Damaged { path: path.to_owned(), source }
         })
+    }
+
+    /// Removes the folders of a journal in which nothing is left.
+    pub fn leave(&self) {
+        // Refused where something is left, which is what is wanted.
+        let removed = fs::remove_dir(self.folder.join("closed")).and_then(|()| fs::remove_dir(&self.folder));
+        if let Err(error) = removed {
+            tracing::debug!(folder = %self.folder.display(), %error, "the journal stays");
+        }
     }
 
     /// The store has it.

@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::usage::Usage;
+use super::measured::Usage;
 
 /// Version of the request and the answer.
 const SCHEMA: u32 = 1;
@@ -142,7 +142,15 @@ impl Live {
         }
         let answer: Answer = answer.json().await.map_err(LiveError::Send)?;
         let known: BTreeSet<_> = answer.acknowledged.into_iter().collect();
-        usage.acknowledged(|row| known.contains(&Acknowledged { writer: row.writer.clone(), seq: row.seq }));
+        // A row that was sent open and has closed since is not what the service has.
+        let taken: BTreeSet<_> = rows
+            .iter()
+            .filter(|row| known.contains(&Acknowledged { writer: row.writer.clone(), seq: row.seq }))
+            .map(|row| (row.writer.clone(), row.seq, row.window_end, row.state.clone()))
+            .collect();
+        usage.acknowledged(|row| {
+            taken.contains(&(row.writer.clone(), row.seq, row.window_end, row.state.clone()))
+        });
         Ok(())
     }
 }

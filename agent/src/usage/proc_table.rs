@@ -79,15 +79,15 @@ pub(super) fn uptime_ms() -> u64 {
     whole.parse::<u64>().unwrap_or(0) * 1_000 + hundredths * 10
 }
 
-/// Reads this process's tree and the processes of `follow` with theirs.
+/// Reads this process's tree, and the processes of `follow` and `workers` with theirs.
 ///
 /// Twice: first to see who is whose child, then the counters, parents first. Who is reaped in between is missing for
 /// one table; were children read before their parents, it would be counted twice.
-pub(super) fn read(follow: &[ProcessId], details: &mut Details) -> Table {
+pub(super) fn read(follow: &[ProcessId], workers: &[u32], details: &mut Details) -> Table {
     let agent = std::process::id();
     let uptime_ms = uptime_ms();
     let all: BTreeMap<u32, Stat> = pids().filter_map(|pid| Some((pid, Stat::of(pid)?))).collect();
-    let order = order(agent, follow, &all);
+    let order = order(agent, follow, workers, &all);
     let mut processes = Vec::with_capacity(order.len());
     for pid in order {
         if let Some(process) = observe(pid, agent, &all, details) {
@@ -104,7 +104,7 @@ fn pids() -> impl Iterator<Item = u32> {
 }
 
 /// Parents before children, the agent's tree first.
-fn order(agent: u32, follow: &[ProcessId], all: &BTreeMap<u32, Stat>) -> Vec<u32> {
+fn order(agent: u32, follow: &[ProcessId], workers: &[u32], all: &BTreeMap<u32, Stat>) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for stat in all.values() {
         children.entry(stat.parent).or_default().push(stat.id.pid);
@@ -113,6 +113,7 @@ fn order(agent: u32, follow: &[ProcessId], all: &BTreeMap<u32, Stat>) -> Vec<u32
         .iter()
         .filter(|id| all.get(&id.pid).is_some_and(|stat| stat.id == **id))
         .map(|id| id.pid)
+        .chain(workers.iter().copied().filter(|pid| all.contains_key(pid)))
         .collect();
     let is_top = |pid: &u32| all.get(pid).is_some_and(|stat| !followed.contains(&stat.parent));
     let (tops, others): (Vec<u32>, Vec<u32>) = followed.iter().partition(|pid| is_top(pid));
@@ -173,7 +174,7 @@ mod tests {
     #[test]
     fn the_own_tree_is_read_with_the_agent_first() {
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
-        let table = read(&[], &mut Details::default());
+        let table = read(&[], &[], &mut Details::default());
         assert_eq!(table.processes[0].id.pid, std::process::id());
         let seen = table.processes.iter().find(|process| process.id.pid == child.id()).unwrap();
         assert_eq!(seen.parent, std::process::id());

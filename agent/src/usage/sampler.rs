@@ -1,15 +1,16 @@
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_usage::{Allotment, Identity, Meter, News, Now, Writer};
+use agent_usage::{Allotment, Identity, Meter, News, Now, Saved, Writer};
 use daemon::CancellationToken;
 use domain::UsageRecord;
 
 use super::details::Details;
 use super::journal::Journal;
+use super::measured::{Clock, Event, Usage, locked};
 use super::proc_table;
-use super::usage::{Clock, Event, Usage, locked};
 
 /// Between two looks at least, however many tasks begin and end.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
@@ -17,6 +18,16 @@ const LEAST_PAUSE: Duration = Duration::from_millis(50);
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// How often the open window is saved: so much of a window is lost when agent and worker are killed.
 const SAVE_EVERY_MS: u64 = 5_000;
+
+/// Closed windows that wait in memory while the disk is full: an hour.
+const UNWRITTEN: usize = 60;
+
+/// What becomes of the open window on disk.
+enum Open {
+    Unchanged,
+    Holds(Box<Saved>),
+    Ended,
+}
 
 /// Looks at the processes, closes windows, and keeps both on disk.
 #[derive(Debug)]
@@ -30,6 +41,8 @@ pub struct Sampler {
     /// Between two looks.
     pub pause: Duration,
     details: Details,
+    /// Closed windows that the disk did not take.
+    unwritten: VecDeque<Vec<UsageRecord>>,
     saved_ms: u64,
 }
 
@@ -42,7 +55,15 @@ impl Sampler {
         pause: Duration,
     ) -> Self {
         let pause = pause.max(LEAST_PAUSE);
-        Self { usage, journal, log_folder, pause, details: Details::default(), saved_ms: 0 }
+        Self {
+            usage,
+            journal,
+            log_folder,
+            pause,
+            details: Details::default(),
+            unwritten: VecDeque::new(),
+            saved_ms: 0,
+        }
     }
 
     /// Looks until `stop`, then closes the last window.
@@ -99,50 +120,71 @@ impl Sampler {
         let now = usage.now();
         tell(&mut meter, now);
         let closed = (last || meter.window_left_ms(now) == 0).then(|| meter.close(now));
-        self.keep(&mut meter, closed, now, last);
+        let due = closed.is_some() || now.mono_ms.saturating_sub(self.saved_ms) >= SAVE_EVERY_MS;
+        let open = match &self.journal {
+            Some(journal) if due && !last => {
+                let uptime_ms = proc_table::uptime_ms();
+                Open::Holds(Box::new(meter.save(journal.boot_id(), uptime_ms, now)))
+            }
+            _ if last => Open::Ended,
+            _ => Open::Unchanged,
+        };
+        if due {
+            self.saved_ms = now.mono_ms;
+        }
+        // Writing may take its time; whoever asks or reaps meanwhile need not wait.
+        drop(meter);
+        self.keep(closed.as_deref(), open);
     }
 
     fn look_once(&mut self, meter: &mut Meter, looked: &mut bool) {
         if std::mem::replace(looked, true) {
             return;
         }
-        let mut table = proc_table::read(&meter.follow(), &mut self.details);
+        let mut table = proc_table::read(&meter.follow(), &meter.workers(), &mut self.details);
         if let Some(folder) = &self.log_folder {
             for path in meter.logs() {
-                if let Ok(metadata) = std::fs::metadata(folder.join(&path)) {
-                    table.logs.push((path, metadata.len()));
-                }
+                let size = std::fs::metadata(folder.join(&path)).map_or(0, |metadata| metadata.len());
+                table.logs.push((path, size));
             }
         }
         meter.sample(&table, self.usage.now());
     }
 
     /// Closed rows and the open window go to disk.
-    fn keep(&mut self, meter: &mut Meter, closed: Option<Vec<UsageRecord>>, now: Now, last: bool) {
-        if let Some(rows) = &closed {
+    fn keep(&mut self, closed: Option<&[UsageRecord]>, open: Open) {
+        if let Some(rows) = closed {
             metrics::counter!("updraft_agent_usage_rows_total").increment(rows.len() as u64);
             self.usage.publish(rows);
         }
         let Some(journal) = &self.journal else { return };
-        if let Some(rows) = &closed
-            && let Err(error) = journal.close(rows)
-        {
-            tracing::error!(
-                error = daemon::chain(&error),
-                rows = rows.len(),
-                "usage of a minute is not on disk"
-            );
-        }
-        if closed.is_some() || now.mono_ms.saturating_sub(self.saved_ms) >= SAVE_EVERY_MS {
-            self.saved_ms = now.mono_ms;
-            let saved = if last {
-                journal.forget_open()
-            } else {
-                journal.save(&meter.save(journal.boot_id(), proc_table::uptime_ms(), now))
-            };
-            if let Err(error) = saved {
-                tracing::warn!(error = daemon::chain(&error), "open usage is not on disk");
+        self.unwritten.extend(closed.map(<[UsageRecord]>::to_vec));
+        while let Some(rows) = self.unwritten.front() {
+            if let Err(error) = journal.close(rows) {
+                let windows = self.unwritten.len();
+                if closed.is_some() {
+                    tracing::error!(
+                        error = daemon::chain(&error),
+                        windows,
+                        "usage waits in memory for the disk"
+                    );
+                }
+                if windows > UNWRITTEN {
+                    metrics::counter!("updraft_agent_usage_dropped_windows_total").increment(1);
+                    self.unwritten.pop_front();
+                }
+                // The open window on disk stands for the first of them: it must not go.
+                return;
             }
+            self.unwritten.pop_front();
+        }
+        let kept = match open {
+            Open::Holds(saved) => journal.save(&saved),
+            Open::Ended => journal.forget_open(),
+            Open::Unchanged => Ok(()),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(error = daemon::chain(&error), "open usage is not on disk");
         }
         if closed.is_some() {
             self.usage.closed.notify_one();
@@ -161,7 +203,7 @@ pub fn restore(journal: &Journal, fresh: (Writer, Allotment, u64), clock: &Clock
         let (writer, allotment, stuck_after_ms) = fresh;
         return Meter::new(writer, allotment, stuck_after_ms, clock.now());
     };
-    let table = proc_table::read(&saved.follow(), &mut Details::default());
+    let table = proc_table::read(&saved.follow(), &[], &mut Details::default());
     let (meter, rows) = Meter::restore(saved, journal.boot_id(), &table, fresh, clock.now());
     let lost: Vec<_> =
         rows.iter().filter(|row| row.state == agent_usage::LOST).map(|row| &row.ti_id).collect();

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use agent_usage::{Allotment, Writer};
 use daemon::{Backoff, CancellationToken};
 use objectstore::{Condition, Store};
 
 use super::journal::{Journal, JournalError};
-use super::usage::{Backlog, Usage};
+use super::measured::{Backlog, Clock, Usage};
+use super::sampler::restore;
 
 /// A look at the backlog without news: what failed is tried again.
 const EVERY: Duration = Duration::from_secs(10);
@@ -52,6 +54,27 @@ pub async fn ship(usage: Arc<Usage>, journal: Journal, store: Store, stop: Cance
     let until = Instant::now() + LAST;
     while Instant::now() < until && round(&usage, &journal, &store).await {
         tokio::time::sleep(PAUSES.0).await;
+    }
+    journal.leave();
+}
+
+/// Closes and ships what the agent of a worker that is gone left; answers whether nothing is left.
+pub async fn finish_left(journal: &Journal, store: &Store) -> bool {
+    // Only the rows of the one that is gone matter: nothing is measured by this meter.
+    let nobody = (Writer::default(), Allotment { cpu_milli: 0, memory_bytes: 0, slots: 0 }, u64::MAX);
+    drop(restore(journal, nobody, &Clock::start()));
+    let shipped = async {
+        for path in journal.closed()? {
+            ship_one(&path, store).await?;
+        }
+        Ok::<(), ShipError>(())
+    };
+    match shipped.await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(error = daemon::chain(&error), "usage of an ended worker waits on disk");
+            false
+        }
     }
 }
 

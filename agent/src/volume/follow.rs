@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::Backoff;
 use domain::{Nudge, NudgeKind, PublicationId, Ref, RepositoryName, keys};
 use objectstore::{ETag, Fetched};
 use tokio::sync::{Notify, watch};
@@ -11,6 +12,9 @@ use super::prepare::{PrepareError, Preparer, Ready};
 use super::tree::remove_abandoned;
 use crate::link::BrokerLink;
 
+/// Longest pause between two looks while something fails: a full disk or a store that is away is not hammered.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
 /// What is known about a followed repository.
 #[derive(Debug, Clone, Default)]
 pub struct Followed {
@@ -18,6 +22,8 @@ pub struct Followed {
     pub current: Option<(PublicationId, Ready)>,
     /// The candidate, once it is usable here.
     pub candidate: Option<PublicationId>,
+    /// Sequence of the ref that named it.
+    pub candidate_sequence: u64,
     /// Sequence of the ref that was last read.
     pub sequence: u64,
     /// Why the latest step failed; absent when it did not.
@@ -66,19 +72,35 @@ impl Follower {
     /// Follows until `stop`. Failures are shown, logged once each, and tried again at the next look.
     pub async fn run(&self, stop: CancellationToken) {
         remove_abandoned(self.preparer.volume(), &self.repository);
-        let mut known = None;
+        let (mut known, mut nudged) = (None, false);
+        let mut backoff = Backoff::new(self.poll, RETRY_MAX.max(self.poll));
         loop {
+            let before = self.told();
             let result = tokio::select! {
                 () = stop.cancelled() => return,
                 result = self.look(&mut known) => result,
             };
-            self.show(result.err().as_ref());
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.nudged.notified() => {}
-                () = tokio::time::sleep(self.poll) => {}
+            let pause = if result.is_ok() { self.poll } else { backoff.next_wait() };
+            if result.is_ok() {
+                backoff.reset();
             }
+            self.show(result.err().as_ref());
+            // Whoever nudges may not have listened when this candidate was found by a poll.
+            if let Some(sequence) = self.told().filter(|_| nudged && before == self.told()) {
+                self.tell_ready(sequence).await;
+            }
+            nudged = tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.nudged.notified() => true,
+                () = tokio::time::sleep(pause) => false,
+            };
         }
+    }
+
+    /// The sequence of the ref whose candidate is ready here and was told to be.
+    fn told(&self) -> Option<u64> {
+        let followed = self.followed.borrow();
+        followed.candidate.as_ref().map(|_| followed.candidate_sequence)
     }
 
     /// One look. `known` is the version of the ref that was carried out completely.
@@ -110,8 +132,11 @@ impl Follower {
             None => Ok(()),
         };
         // A current publication that cannot be had here must not keep a better candidate away.
-        if let Some(id) = &reference.candidate {
-            self.take_candidate(id, reference.sequence).await?;
+        match &reference.candidate {
+            Some(id) => self.take_candidate(id, reference.sequence).await?,
+            None => {
+                self.followed.send_if_modified(|followed| followed.candidate.take().is_some());
+            }
         }
         current?;
         *known = Some(object.etag);
@@ -135,8 +160,16 @@ impl Follower {
     async fn take_candidate(&self, id: &PublicationId, sequence: u64) -> Result<(), FollowError> {
         let ready = self.prepare(id).await?;
         tracing::info!(repository = %self.repository, publication = %id, took_ms = ready.took_ms, "candidate ready");
-        self.followed.send_modify(|followed| followed.candidate = Some(id.clone()));
-        let Some(link) = &self.link else { return Ok(()) };
+        self.followed.send_modify(|followed| {
+            followed.candidate = Some(id.clone());
+            followed.candidate_sequence = sequence;
+        });
+        self.tell_ready(sequence).await;
+        Ok(())
+    }
+
+    async fn tell_ready(&self, sequence: u64) {
+        let Some(link) = &self.link else { return };
         let nudge = Nudge {
             kind: NudgeKind::Ready,
             repository: self.repository.to_string(),
@@ -148,7 +181,6 @@ impl Follower {
             // The flip then waits for its own bound; nothing is lost.
             tracing::warn!(repository = %self.repository, %error, hint = error.hint(), "readiness was not told");
         }
-        Ok(())
     }
 
     async fn prepare(&self, id: &PublicationId) -> Result<Ready, FollowError> {

@@ -8,12 +8,14 @@
 //! dags/<repository>                       dags_folder of Airflow 2's dag-processor and scheduler
 //! bases/<key>.json                        what the interpreter said about itself, as long as it is the same
 //! ```
-//! Several processes may share a volume: everything appears under its name complete, and what exists is done.
+//! Who uses a tree locks its publication, who uses an environment its manifest (flock, shared): what is locked, current,
+//! followed or young is not pruned. Several processes may share a volume: everything appears under its name complete, and what exists is done.
 
 mod code;
 mod current;
 mod follow;
 mod prepare;
+mod prune;
 mod tree;
 mod unpack;
 
@@ -25,6 +27,7 @@ pub use code::{CodeError, CodeLink};
 pub use current::{CurrentError, advance};
 pub use follow::{Followed, Follower};
 pub use prepare::{EnvironmentReady, PrepareError, Preparer, Ready};
+pub use prune::Pruner;
 pub use tree::{TreeError, materialise};
 pub use unpack::{UnpackError, unpack};
 

@@ -10,7 +10,7 @@ use super::Volume;
 use super::unpack::{UnpackError, unpack};
 
 /// Folders of unfinished trees start with this.
-const TEMPORARY: &str = ".new-";
+pub(super) const TEMPORARY: &str = ".new-";
 /// An unfinished tree this old was left by a process that was killed.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
@@ -178,7 +178,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Removes unfinished trees that nobody works on any more.
 pub(super) fn remove_abandoned(volume: &Volume, repository: &RepositoryName) {
-    for entry in fs::read_dir(volume.trees(repository)).into_iter().flatten().flatten() {
+    remove_abandoned_in(&volume.trees(repository));
+}
+
+/// As [`remove_abandoned`], of a repository's folder.
+pub(super) fn remove_abandoned_in(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let abandoned = entry.file_name().to_string_lossy().starts_with(TEMPORARY)
             && entry
                 .metadata()

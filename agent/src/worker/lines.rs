@@ -88,11 +88,8 @@ fn begun(line: &str) -> Option<Task> {
 /// `=<TaskInstanceState.SUCCESS: 'success'>`.
 fn word(after: &str) -> Option<String> {
     let end = after.find([' ', ',', '}', '>']).unwrap_or(after.len());
-    let value = match after[..end].ends_with(':') {
-        // Python's repr of an enum: its value stands after the name.
-        true => after[end..].trim_start(),
-        false => &after[..end],
-    };
+    // Python's repr of an enum: its value stands after the name.
+    let value = if after[..end].ends_with(':') { &after[end..] } else { &after[..end] };
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let value = value.trim_start_matches(|c| !is_letter(c));
     let word: String = value.chars().take_while(|c| is_letter(*c)).collect();

@@ -12,6 +12,7 @@ mod running;
 mod slots;
 mod tasks;
 mod titles;
+mod workplace;
 
 pub use command_lines::Commanded;
 pub use command_log::CommandLogs;
@@ -25,3 +26,4 @@ pub use running::{Left, Running, RunningFile};
 pub(crate) use slots::{SLOTS_FLAGS, joined};
 pub use slots::{autoscales, slots};
 pub use tasks::{Task, Tasks};
+pub use workplace::{LeftBehind, Workplace};

@@ -137,6 +137,12 @@ impl Attempts {
         self.add(Attempt::new(identity.clone(), root, now))
     }
 
+    /// It is known, and nothing of it runs any more.
+    pub(crate) fn has_ended(&self, identity: &Identity) -> bool {
+        let mut its = self.by_number.values().filter(|attempt| attempt.identity.is_same(identity)).peekable();
+        its.peek().is_some() && its.all(Attempt::is_over)
+    }
+
     fn running(&mut self, is_it: impl Fn(&Identity) -> bool) -> Option<(u64, &mut Attempt)> {
         let mut running = self.by_number.iter_mut().rev().filter(|(_, attempt)| !attempt.is_over());
         running.find(|(_, attempt)| is_it(&attempt.identity)).map(|(number, attempt)| (*number, attempt))

@@ -68,6 +68,12 @@ impl Identity {
             self.id = if id.is_empty() { known.id } else { id };
             self.ti_id = if other.ti_id.is_empty() { known.ti_id } else { other.ti_id.clone() };
         }
+        if self.id.is_empty() {
+            self.id.clone_from(&other.id);
+        }
+        if self.ti_id.is_empty() {
+            self.ti_id.clone_from(&other.ti_id);
+        }
         if self.queue.is_empty() {
             self.queue.clone_from(&other.queue);
         }

@@ -66,11 +66,14 @@ impl Meter {
 
     /// The worker says that it runs an attempt, in the pool child `pool_pid` where it knows that.
     pub fn active(&mut self, identity: &Identity, pool_pid: Option<u32>, root: Option<u32>, now: Now) {
+        if self.attempts.has_ended(identity) {
+            return; // The answer is older than the line that said so.
+        }
         let number = self.attempts.begun(identity, root, now);
         self.open_row(number, now);
         if let Some(pid) = pool_pid {
             let charges = self.ledger.hold(pid, number, &mut self.attempts);
-            self.book(&charges, now);
+            self.book_late(&charges, now);
         }
     }
 
@@ -85,8 +88,8 @@ impl Meter {
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let unlinked = !attempt.is_linked;
         attempt.ended = Some(Ended { state: state.to_owned(), at: now });
-        if let Some(charge) = self.ledger.claim(number).filter(|_| unlinked) {
-            self.book(&[charge], now);
+        if unlinked && let Some(charge) = self.ledger.claim(number) {
+            self.book_late(&[charge], now);
         }
         self.open_row(number, now);
         self.ledger.release(number);
@@ -99,7 +102,7 @@ impl Meter {
     /// The agent has reaped an orphan.
     pub fn reaped(&mut self, process: &Reaped, now: Now) {
         let charge = self.ledger.reaped(process, &self.attempts);
-        self.book(&[charge], now);
+        self.book_late(&[charge], now);
     }
 
     /// Counts what was used since the last table.
@@ -110,13 +113,19 @@ impl Meter {
         self.window.whole.counters += grown;
         self.book(&charges, now);
         self.hold_memory(table, elapsed_ms, now);
-        self.read_logs(&table.logs);
+        self.read_logs(&table.logs, now);
         self.sampled = now;
         let silent: Vec<u64> = self.look_at_attempts(now);
         for number in silent {
             self.end(number, UNKNOWN, now);
         }
         self.attempts.forget(now);
+    }
+
+    /// Charges between two tables: the whole must not stay behind them.
+    fn book_late(&mut self, charges: &[Charge], now: Now) {
+        self.window.whole.counters += self.ledger.grown();
+        self.book(charges, now);
     }
 
     fn book(&mut self, charges: &[Charge], now: Now) {
@@ -202,15 +211,16 @@ impl Meter {
         }
     }
 
-    fn read_logs(&mut self, logs: &[(String, u64)]) {
+    fn read_logs(&mut self, logs: &[(String, u64)], now: Now) {
         for (path, size) in logs {
             let mut attempts = self.attempts.by_number.values_mut();
             let its = attempts.find(|attempt| attempt.identity.log_path.as_ref() == Some(path));
             let Some(attempt) = its else { continue };
-            let before = attempt.log_size.replace(*size).unwrap_or(0);
+            // A task that comes back from its deferral goes on in the log it had.
+            let before = attempt.log_size.replace(*size).unwrap_or(*size);
             // Airflow empties a log that it has uploaded; then it grows anew.
             let grown = if *size >= before { size - before } else { *size };
-            attempt.activity.look(attempt.used, grown > 0, self.sampled);
+            attempt.activity.look(attempt.used, grown > 0, now);
             if let Some(row) = attempt.row.as_mut() {
                 row.used.log_bytes += grown;
             }
@@ -283,7 +293,12 @@ impl Meter {
         self.ledger.known.keys().copied().collect()
     }
 
-    /// Logs whose sizes the next table must hold.
+    /// Main processes of workers, which the next table must hold too.
+    pub fn workers(&self) -> Vec<u32> {
+        self.ledger.workers()
+    }
+
+    /// Logs whose sizes (0 for those that are not there) the next table must hold.
     pub fn logs(&self) -> Vec<String> {
         let attempts = self.attempts.by_number.values().filter(|attempt| attempt.row.is_some());
         attempts.filter_map(|attempt| attempt.identity.log_path.clone()).collect()

@@ -119,6 +119,26 @@ proptest! {
         }
     }
 
+    #[test]
+    fn a_clock_that_jumps_breaks_no_limit(
+        policy in policy(), history in proptest::collection::vec((facts(), 0..4_000_000_000_000u64), 1..6)
+    ) {
+        let mut state = State::default();
+        for (facts, now_ms) in &history {
+            let plan = plan(facts, &policy, &mut state, *now_ms);
+            let count = started(&plan.actions);
+            prop_assert!(count == 0 || plan.live + count <= policy.max, "{plan:?}");
+            for action in &plan.actions {
+                if let Action::Stop { worker, .. } = action {
+                    let worker = facts.workers.iter().find(|known| &known.name == worker).unwrap();
+                    let overdue = now_ms.saturating_sub(worker.since_ms) / 1000 >= policy.drain_timeout_s;
+                    let over = matches!(worker.phase, Phase::Drained | Phase::Failed);
+                    prop_assert!(over || (overdue && worker.phase == Phase::Draining), "{worker:?}");
+                }
+            }
+        }
+    }
+
     /// A world that does what it is told: constant demand, workers ready at once.
     #[test]
     fn constant_demand_settles_and_stays(policy in policy(), ready in 0..100u64, service_ms in proptest::option::of(1..60_000u64)) {

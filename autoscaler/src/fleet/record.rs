@@ -70,6 +70,11 @@ impl Record {
         write_durably(&self.path(directory), &serde_json::to_vec_pretty(self)?)
     }
 
+    /// Forgets it; what its agent left stays.
+    pub fn forget(&self, directory: &Path) -> io::Result<()> {
+        remove_if_there(&self.path(directory))
+    }
+
     /// Forgets it, with what a crashed agent leaves beside its socket. The log stays.
     pub fn remove(&self, directory: &Path) -> io::Result<()> {
         remove_if_there(&self.path(directory))?;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use domain::usage::UsageKind;
 use serde::Serialize;
 
 use crate::rollup::is_attributed;
-use crate::{Cell, Money, Prices, Quantities};
+use crate::{Cell, Facts, Money, Prices, Quantities};
 
 /// Who pays for idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -138,78 +139,46 @@ struct Place {
     weights: BTreeMap<usize, u128>,
 }
 
-/// Prices `cells`; `waste` holds the part of them that was in vain.
-pub fn allocate(cells: &[Cell], waste: &[Cell], prices: &Prices, share: ShareIdle) -> Allocation {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut index: HashMap<Vec<String>, usize> = HashMap::new();
+/// What everything costs, by group.
+pub fn allocate(facts: &Facts, prices: &Prices, share: ShareIdle) -> Allocation {
     let mut places: BTreeMap<(u64, &str), Place> = BTreeMap::new();
     let mut totals = Totals::default();
-    let mut line_of = |lines: &mut Vec<Line>, group: &Vec<String>| {
-        *index.entry(group.clone()).or_insert_with(|| {
-            lines.push(Line { group: group.clone(), ..Line::default() });
-            lines.len() - 1
-        })
-    };
-    for cell in cells {
+    for cell in &facts.places {
+        totals.add(cell, cost(cell, prices));
+        places.entry((cell.at_ms, &cell.pool)).or_default().add(cell);
+    }
+    let mut lines = Lines::default();
+    // Pools and workers have their own idle; sharing it again would count it twice.
+    let mut own_idle = false;
+    for cell in facts.groups.iter().filter(|cell| cell.kind != UsageKind::Worker) {
         let money = cost(cell, prices);
-        let place = places.entry((cell.at_ms, &cell.pool)).or_default();
-        match cell.kind {
-            UsageKind::Task => totals.tasks += money,
-            UsageKind::Callback => totals.callbacks += money,
-            UsageKind::Orphan => totals.orphans += money,
-            UsageKind::Overhead => totals.overhead += money,
-            UsageKind::Unattributed => totals.unattributed += money,
-            UsageKind::Worker => totals.workers += money,
-            UsageKind::Idle => {}
-        }
-        match cell.kind {
-            UsageKind::Task => place.busy_slot_ms += cell.quantities.slot_ms,
-            UsageKind::Idle => place.idle += cell.quantities,
-            UsageKind::Worker => place.worker += cell.quantities,
-            UsageKind::Orphan | UsageKind::Overhead | UsageKind::Unattributed => {
-                place.taken += cell.quantities;
-            }
-            UsageKind::Callback => {}
-        }
-        if cell.group.is_empty() || cell.kind == UsageKind::Worker {
-            continue;
-        }
-        let at = line_of(&mut lines, &cell.group);
-        if is_attributed(cell.kind) {
-            let weight = match share {
-                ShareIdle::None => 0,
-                ShareIdle::Slots => u128::try_from(cell.quantities.slot_ms).unwrap_or(0),
-                ShareIdle::Cost => money.weight(),
+        let at = lines.index(&cell.group);
+        lines.all[at].add(cell, money);
+        own_idle |= cell.kind == UsageKind::Idle;
+        if is_attributed(cell.kind) && share != ShareIdle::None {
+            let weight = if share == ShareIdle::Cost {
+                money.weight()
+            } else {
+                u128::try_from(cell.quantities.slot_ms).unwrap_or(0)
             };
+            let place = places.entry((cell.at_ms, &cell.pool)).or_default();
             *place.weights.entry(at).or_default() += weight;
         }
-        let line = &mut lines[at];
-        line.used += cell.quantities;
-        match cell.kind {
-            UsageKind::Task => line.tasks += money,
-            UsageKind::Callback => line.callbacks += money,
-            UsageKind::Orphan => line.orphans += money,
-            UsageKind::Overhead => line.overhead += money,
-            UsageKind::Idle => line.idle += money,
-            UsageKind::Unattributed => line.unattributed += money,
-            UsageKind::Worker => {}
-        }
     }
-    for cell in waste {
+    for cell in &facts.waste {
+        let at = lines.index(&cell.group);
         let money = cost(cell, prices);
+        lines.all[at].waste += money;
         totals.waste += money;
-        let at = line_of(&mut lines, &cell.group);
-        lines[at].waste += money;
     }
-    // Pools and workers have their own idle; sharing it again would count it twice.
-    let idle_is_grouped = cells.iter().any(|cell| cell.kind == UsageKind::Idle && !cell.group.is_empty());
+    let mut lines = lines.all;
     for ((at_ms, pool), place) in &places {
         let price = prices.at(*at_ms, pool);
         let empty = place.empty_slots();
         let busy = place.idle - empty;
         totals.idle_empty_slots += price.cost(empty.cpu_ns, empty.mem_byte_s);
         totals.idle_busy_slots += price.cost(busy.cpu_ns, busy.mem_byte_s);
-        if !idle_is_grouped && share != ShareIdle::None {
+        if !own_idle {
             let idle = price.cost(place.idle.cpu_ns, place.idle.mem_byte_s);
             totals.idle_shared += place.share(idle, &mut lines);
         }
@@ -218,11 +187,70 @@ pub fn allocate(cells: &[Cell], waste: &[Cell], prices: &Prices, share: ShareIdl
     Allocation { lines, totals }
 }
 
+#[derive(Default)]
+struct Lines {
+    all: Vec<Line>,
+    index: HashMap<Arc<[String]>, usize>,
+}
+
+impl Lines {
+    fn index(&mut self, group: &Arc<[String]>) -> usize {
+        if let Some(&at) = self.index.get(group) {
+            return at;
+        }
+        self.all.push(Line { group: group.to_vec(), ..Line::default() });
+        self.index.insert(Arc::clone(group), self.all.len() - 1);
+        self.all.len() - 1
+    }
+}
+
+impl Line {
+    fn add(&mut self, cell: &Cell, money: Money) {
+        self.used += cell.quantities;
+        match cell.kind {
+            UsageKind::Task => self.tasks += money,
+            UsageKind::Callback => self.callbacks += money,
+            UsageKind::Orphan => self.orphans += money,
+            UsageKind::Overhead => self.overhead += money,
+            UsageKind::Idle => self.idle += money,
+            UsageKind::Unattributed => self.unattributed += money,
+            UsageKind::Worker => {}
+        }
+    }
+}
+
+impl Totals {
+    /// All kinds but idle, which is split before it gets a price.
+    fn add(&mut self, cell: &Cell, money: Money) {
+        match cell.kind {
+            UsageKind::Task => self.tasks += money,
+            UsageKind::Callback => self.callbacks += money,
+            UsageKind::Orphan => self.orphans += money,
+            UsageKind::Overhead => self.overhead += money,
+            UsageKind::Unattributed => self.unattributed += money,
+            UsageKind::Worker => self.workers += money,
+            UsageKind::Idle => {}
+        }
+    }
+}
+
 fn cost(cell: &Cell, prices: &Prices) -> Money {
     prices.at(cell.at_ms, &cell.pool).cost(cell.quantities.cpu_ns, cell.quantities.mem_byte_s)
 }
 
 impl Place {
+    fn add(&mut self, cell: &Cell) {
+        match cell.kind {
+            UsageKind::Task => self.busy_slot_ms += cell.quantities.slot_ms,
+            UsageKind::Idle => self.idle += cell.quantities,
+            UsageKind::Worker => self.worker += cell.quantities,
+            UsageKind::Orphan | UsageKind::Overhead | UsageKind::Unattributed => {
+                self.taken += cell.quantities
+            }
+            UsageKind::Callback => {}
+        }
+    }
+
     /// The part of idle that empty slots had: their part of what is left for tasks, and not more than idle.
     fn empty_slots(&self) -> Quantities {
         let all = self.worker.slot_ms;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use domain::usage::UsageKind;
 use serde::Serialize;
@@ -93,11 +94,11 @@ pub struct Cell {
     /// Begin of the stretch of time, Unix milliseconds. Idle is shared within one stretch and pool.
     pub at_ms: u64,
     /// Pool.
-    pub pool: String,
+    pub pool: Arc<str>,
     /// Kind of usage.
     pub kind: UsageKind,
-    /// What it is grouped by: one or two texts; empty for kinds that belong to no group.
-    pub group: Vec<String>,
+    /// What it is grouped by: one or two texts; empty in [`Facts::places`].
+    pub group: Arc<[String]>,
     /// How much.
     pub quantities: Quantities,
 }
@@ -121,11 +122,37 @@ pub fn env_name(id: &str) -> String {
     if id.is_empty() { "(base)".to_owned() } else { id.chars().take(12).collect() }
 }
 
+/// Hour, pool, kind, group → how much.
+type Sums = HashMap<(u32, Name, UsageKind, Vec<String>), Quantities>;
+
+/// What a report is computed from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Every kind, hour by hour and pool by pool, without a group: totals, and what idle is split by.
+    pub places: Vec<Cell>,
+    /// Kinds that belong to a group. Where idle is shared, hour by hour; else any stretch without a change of prices.
+    pub groups: Vec<Cell>,
+    /// Of `groups`, what attempts used that were in vain.
+    pub waste: Vec<Cell>,
+}
+
 impl Rollup {
-    /// The cells of a report over everything that was added.
-    pub fn cells(&self, by: By, owners: &Owners) -> Vec<Cell> {
+    /// The facts of a report over everything that was added.
+    pub fn facts(&self, by: By, owners: &Owners) -> Facts {
+        Facts { places: self.places(), groups: self.groups(by, owners), waste: self.waste(by, owners) }
+    }
+
+    fn places(&self) -> Vec<Cell> {
+        let mut cells = Sums::default();
+        for (key, quantities) in &self.workers {
+            *cells.entry((key.hour, key.pool, key.kind, Vec::new())).or_default() += *quantities;
+        }
+        self.sorted(cells)
+    }
+
+    fn groups(&self, by: By, owners: &Owners) -> Vec<Cell> {
         let text = |name| self.names.text(name).to_owned();
-        let mut cells: HashMap<(u32, Name, UsageKind, Vec<String>), Quantities> = HashMap::new();
+        let mut cells = Sums::default();
         let mut put = |hour, pool, kind, group, quantities: &Quantities| {
             *cells.entry((hour, pool, kind, group)).or_default() += *quantities;
         };
@@ -140,25 +167,20 @@ impl Rollup {
                     put(key.hour, key.pool, key.kind, vec![text(key.dag), text(key.run)], quantities);
                 }
             }
-            _ => {}
-        }
-        for (key, quantities) in &self.hours {
-            match (is_attributed(key.kind), by) {
-                (_, By::Worker) | (true, By::Run) => {}
-                (true, _) => {
-                    put(key.hour, key.pool, key.kind, group_of(by, key, text, owners), quantities);
+            _ => {
+                for (key, quantities) in &self.hours {
+                    if is_attributed(key.kind) || by == By::Pool {
+                        put(key.hour, key.pool, key.kind, group_of(by, key, text, owners), quantities);
+                    }
                 }
-                (false, By::Pool) => put(key.hour, key.pool, key.kind, vec![text(key.pool)], quantities),
-                (false, _) => put(key.hour, key.pool, key.kind, Vec::new(), quantities),
             }
         }
         self.sorted(cells)
     }
 
-    /// Of the cells of a report, what attempts used that were in vain.
-    pub fn waste(&self, by: By, owners: &Owners) -> Vec<Cell> {
+    fn waste(&self, by: By, owners: &Owners) -> Vec<Cell> {
         let text = |name| self.names.text(name).to_owned();
-        let mut cells: HashMap<(u32, Name, UsageKind, Vec<String>), Quantities> = HashMap::new();
+        let mut cells = Sums::default();
         for (key, attempt) in &self.attempts {
             let wasted = Outcome::of(self.names.text(attempt.state)) == Outcome::Wasted;
             if key.kind != UsageKind::Task || !wasted {
@@ -181,12 +203,12 @@ impl Rollup {
         self.sorted(cells)
     }
 
-    fn sorted(&self, cells: HashMap<(u32, Name, UsageKind, Vec<String>), Quantities>) -> Vec<Cell> {
-        let cell = |((hour, pool, kind, group), quantities)| Cell {
+    fn sorted(&self, cells: Sums) -> Vec<Cell> {
+        let cell = |((hour, pool, kind, group), quantities): ((u32, Name, UsageKind, Vec<String>), _)| Cell {
             at_ms: u64::from(hour) * HOUR_MS,
-            pool: self.names.text(pool).to_owned(),
+            pool: self.names.text(pool).into(),
             kind,
-            group,
+            group: group.into(),
             quantities,
         };
         let mut cells: Vec<Cell> = cells.into_iter().map(cell).collect();

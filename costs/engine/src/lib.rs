@@ -1,7 +1,7 @@
 //! Usage times prices: money per DAG, task, run, queue, owner; idle, waste, zombies; the identity.
 //!
 //! ```text
-//! UsageRecord ──► Rollup (quantities per hour and key) ──► Cells ─┐
+//! UsageRecord ──► Rollup (quantities per hour and key) ──► Facts ─┐
 //! prices.toml ──► Prices ─────────────────────────────────────────┴──► Allocation (money, idle shared or not)
 //!                                                Rollup.workers ─────► Identity (does it add up?)
 //!                                                Rollup.attempts ────► Zombies (orphans, stuck tasks)
@@ -41,11 +41,13 @@ pub mod prices;
 mod quantities;
 pub mod rollup;
 mod seqs;
+pub mod series;
+
 pub mod window;
 pub mod zombies;
 
 pub use allocation::{Allocation, ShareIdle, allocate};
-pub use cells::{By, Cell};
+pub use cells::{By, Cell, Facts};
 pub use identity::{IDENTITY_LIMIT_PPM, Identity};
 pub use money::Money;
 pub use names::{Name, Names};

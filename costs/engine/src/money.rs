@@ -28,6 +28,11 @@ impl Money {
         Self(grains)
     }
 
+    /// From units of 10⁻⁹ of the currency.
+    pub fn from_nano(units: i128) -> Self {
+        Self(units.saturating_mul(GRAINS_PER_NANO))
+    }
+
     /// `part` of `whole` parts of this amount, rounded down; nothing of no parts.
     #[must_use]
     pub fn portion(self, part: u128, whole: u128) -> Self {

@@ -110,6 +110,13 @@ pub fn minute_text(at_ms: u64) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The begin of a time's month, UTC; both Unix milliseconds.
+pub fn month_start_ms(at_ms: u64) -> u64 {
+    let at = Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX);
+    let first = at.to_zoned(TimeZone::UTC).date().first_of_month();
+    instant_ms(&first.to_string()).unwrap_or(at_ms)
+}
+
 /// `2026-11-01` in UTC.
 pub fn day_text(at_ms: u64) -> String {
     minute_text(at_ms).chars().take("2026-11-01".len()).collect()
@@ -124,6 +131,15 @@ mod tests {
         let said = ["", "7", "d", "7w", "0d", "2026-11-08..2026-11-01", "yesterday..2026-11-01", "ü"]
             .map(|text| Window::parse(text, 0).unwrap_err().to_string())
             .join("\n");
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @"
+        `` is no window: its unit is none of m, h and d
+        `7` is no window: its unit is none of m, h and d
+        `d` is no window: its number is no whole number
+        `7w` is no window: its unit is none of m, h and d
+        `0d` is no window: it is empty or longer than ten years
+        `2026-11-08..2026-11-01` is no window: it ends before it begins
+        `yesterday..2026-11-01` is no window: what is before `..` is no day or minute
+        `ü` is no window: its unit is none of m, h and d
+        ");
     }
 }

@@ -38,9 +38,8 @@ pub async fn figures(command: &Report, now_ms: u64) -> Result<Figures, Failure> 
     let bar = progress::Bar::new();
     let (rollup, found) = usage::read(&store, window, |done, all| bar.at(done, all)).await?;
     bar.done();
-    let cells = rollup.cells(command.by, &prices.owners);
-    let waste = rollup.waste(command.by, &prices.owners);
-    let allocation = allocate(&cells, &waste, &prices, command.share_idle);
+    let facts = rollup.facts(command.by, &prices.owners);
+    let allocation = allocate(&facts, &prices, command.share_idle);
     Ok(Figures { window, currency: prices.currency, allocation, identity: rollup.identity(), found })
 }
 

@@ -3,7 +3,7 @@
 use costs_engine::allocation::Line;
 use costs_engine::money::{decimal, shown};
 use costs_engine::window::minute_text;
-use costs_engine::{IDENTITY_LIMIT_PPM, Money, ShareIdle};
+use costs_engine::{By, IDENTITY_LIMIT_PPM, Money, ShareIdle};
 
 use super::Figures;
 use super::table::{Column, lines};
@@ -11,12 +11,13 @@ use crate::cli::Report;
 
 /// Workers named when the identity does not hold.
 const NAMED_WORKERS: usize = 5;
+const HOUR_S: i128 = 3_600;
 
 pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> String {
     let totals = &figures.allocation.totals;
     let decimals = totals.workers.max(totals.parts()).decimals();
     let (from, to) = (minute_text(figures.window.from_ms), minute_text(figures.window.to_ms));
-    let mut text = vec![format!("Cost by {}, {from} to {to} UTC, {}", command.by, figures.currency)];
+    let mut text = vec![format!("Cost by {}, {from} to {to} UTC, {}", title(command.by), figures.currency)];
     if command.share_idle != ShareIdle::None {
         let how = if command.share_idle == ShareIdle::Slots { "slot-seconds" } else { "direct cost" };
         text.push(format!("Idle is shared by {how} within each hour and pool"));
@@ -33,9 +34,19 @@ pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> Strin
         text.extend(summary(figures, decimals));
     }
     text.push(String::new());
-    text.extend(identity(figures));
+    if figures.found.rows > 0 {
+        text.extend(identity(figures));
+    }
     text.push(read(figures));
     text.join("\n") + "\n"
+}
+
+fn title(by: By) -> &'static str {
+    match by {
+        By::Dag => "DAG",
+        By::Env => "environment",
+        other => other.as_str(),
+    }
 }
 
 fn columns(command: &Report, figures: &Figures, decimals: u32) -> Vec<Column> {
@@ -63,8 +74,14 @@ fn columns(command: &Report, figures: &Figures, decimals: u32) -> Vec<Column> {
     };
     columns.push(counted("attempts", |line| line.used.ended, 1));
     columns.push(counted("wasted", |line| line.used.wasted, 1));
-    columns.push(counted("CPU h", |line| line.used.cpu_ns, 3_600_000_000_000));
-    columns.push(counted("GiB h", |line| line.used.mem_byte_s, 3_600 << 30));
+    // Below a tenth of a core-hour, hours would be zeros.
+    if sum(|line| line.used.cpu_ns) < HOUR_S * 1_000_000_000 / 10 {
+        columns.push(counted("CPU s", |line| line.used.cpu_ns, 1_000_000_000));
+        columns.push(counted("GiB s", |line| line.used.mem_byte_s, 1 << 30));
+    } else {
+        columns.push(counted("CPU h", |line| line.used.cpu_ns, HOUR_S * 1_000_000_000));
+        columns.push(counted("GiB h", |line| line.used.mem_byte_s, HOUR_S << 30));
+    }
     let money = |head, of: fn(&Line) -> Money| {
         let amounts: Vec<Money> = folded.iter().map(of).collect();
         let total: Money = amounts.iter().copied().sum();

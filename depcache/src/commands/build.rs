@@ -95,8 +95,10 @@ pub(super) async fn publish(
     let holder = format!("{host}:{}", std::process::id());
     let cache = session.cache.clone();
     let context = Context { session, store, volume, holder };
-    let built = Box::pin(build::build(&context, &Inputs { source, propose })).await?;
-    cache.trim(depcache::index::LIMIT_BYTES);
+    let built = Box::pin(build::build(&context, &Inputs { source, propose })).await;
+    // A build that failed has downloaded too.
+    cache.trim();
+    let built = built?;
     for warning in &built.warnings {
         super::say(&format!("warning: {warning}"));
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use depcache::build::{Health, check_layers, read_attestation, read_manifest};
-use domain::{EnvId, Manifest, exit};
+use domain::{EnvId, Manifest, Mode, exit};
 use serde_json::json;
 
 use super::args::Format;
@@ -40,7 +40,21 @@ pub(crate) async fn run(command: Show) -> Result<(), Failure> {
             };
             line("base", manifest.base_id.to_string());
             line("lock", manifest.lock_id.to_string());
-            line("mode", format!("{:?}", manifest.mode).to_lowercase());
+            line(
+                "mode",
+                match manifest.mode {
+                    Mode::Task => "task: each task of a ready worker can switch to it".into(),
+                    Mode::Process => {
+                        "process: needs worker processes of its own, it replaces what they load".into()
+                    }
+                },
+            );
+            let size_mb = manifest.layers.iter().map(|layer| layer.tar_size).sum::<u64>() / 1_000_000;
+            let files: u64 = manifest.layers.iter().map(|layer| layer.files).sum();
+            line(
+                "size",
+                format!("{} layers, {files} files, {size_mb} MB on a volume", manifest.layers.len()),
+            );
             line("requested", manifest.requested.join(" "));
             for shadow in &manifest.shadows {
                 line("replaces", format!("{} {} by {}", shadow.name, shadow.base_version, shadow.version));

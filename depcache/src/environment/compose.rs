@@ -9,6 +9,7 @@ use domain::{Base, Manifest, Toc, canonical};
 
 use super::base_files::BaseFiles;
 use super::links::Links;
+use super::prune::mark_making;
 use super::tree::tree;
 use super::{EnvironmentError, boot};
 
@@ -54,6 +55,7 @@ pub fn compose(
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir_in(envs_dir)
         .map_err(EnvironmentError::file("create", envs_dir))?;
+    let _ours = mark_making(making.path()).map_err(EnvironmentError::file("lock", making.path()))?;
     frame(making.path(), base)?;
     let files = BaseFiles::read(base)?;
     let links = Links { root: making.path(), to_layers: between(&root, layers_dir)?, layers_dir, tocs };

@@ -13,6 +13,8 @@ use tokio::task::spawn_blocking;
 
 use super::EnvironmentError;
 use super::compose::{compose, is_ready, manifest_path};
+use super::hold::hold;
+use super::prune::layers_lock;
 use super::volume_layer::{Transfer, VolumeLayer};
 
 /// Layers on their way at a time. One connection gives at most about 90 MB/s, most layers are far smaller than
@@ -63,7 +65,9 @@ pub async fn fetch(
     let root = envs_dir.join(env_id.to_string());
     let this = base.base.id().map_err(EnvironmentError::Canonical)?;
     // Workers of several bases may share a volume: a ready environment is checked like one from the store.
-    let here = if is_ready(&root) { fs::read(manifest_path(&root)).ok() } else { None };
+    // Held for a moment, which also says that it was used: what is being removed is not ready.
+    let usable = is_ready(&root) && hold(&root).is_ok_and(|held| held.is_some());
+    let here = if usable { fs::read(manifest_path(&root)).ok() } else { None };
     let ready = here.is_some();
     let manifest = match here {
         Some(bytes) => read_manifest(env_id, &bytes)?,
@@ -75,7 +79,11 @@ pub async fn fetch(
     if ready {
         return Ok(answer(root, &[]));
     }
-    fs::create_dir_all(&layers_dir).map_err(EnvironmentError::file("create", &layers_dir))?;
+    // Until the environment names its layers, nobody else knows that they are wanted.
+    let locked = layers_dir.clone();
+    let locking = move || layers_lock(&locked).and_then(|lock| lock.lock_shared().map(|()| lock));
+    let locked = spawn_blocking(locking).await.map_err(EnvironmentError::Ended)?;
+    let _fetching = locked.map_err(EnvironmentError::file("lock", &layers_dir))?;
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let unpacking = Arc::new(Semaphore::new(processors));
     let layers: Vec<(Toc, Transfer)> = stream::iter(&manifest.layers)

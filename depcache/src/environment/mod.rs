@@ -3,7 +3,7 @@
 //! - One site-packages directory holds the layers' files and links to the base's unshadowed entries; a directory with
 //!   one owner is one link, a shared one is real. A shadowed distribution is absent.
 //! - What exists under its final name is complete: everything is made under a temporary name and renamed.
-//! - A finished environment is never changed.
+//! - A finished environment is never changed, and not removed while somebody holds it ([`hold()`]).
 //!
 //! ```no_run
 //! # async fn example(base: domain::BaseRecord, env_id: domain::EnvId) -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,9 @@ mod boot;
 mod compose;
 mod error;
 mod fetch;
+mod hold;
 mod links;
+mod prune;
 mod tree;
 mod volume_layer;
 
@@ -27,4 +29,6 @@ pub use base_files::BaseFiles;
 pub use compose::compose;
 pub use error::EnvironmentError;
 pub use fetch::{Fetched, Way, fetch};
+pub use hold::{Hold, hold};
+pub use prune::{Bounds, Pruned, prune, size_bytes, sweep};
 pub use tree::plan;

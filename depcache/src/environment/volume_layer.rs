@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::compose::{TEMPORARY, publish};
+use super::prune::mark_making;
 use super::{EnvironmentError, boot};
 
 /// Layers up to this tar size pass through memory: with at most 16 on their way that is bounded, and saves writing
@@ -110,6 +111,7 @@ impl VolumeLayer {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir_in(&self.layers_dir)
             .map_err(EnvironmentError::file("create", &self.layers_dir))?;
+        let _ours = mark_making(making.path()).map_err(EnvironmentError::file("lock", making.path()))?;
         let reader: Box<dyn Read> = match source {
             Source::Memory(bytes) => Box::new(Cursor::new(bytes)),
             Source::Disk(path) => {

@@ -12,13 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::IndexError;
 
-/// Bytes above which the files longest unused are removed. Ten Airflow installations fit.
-pub const LIMIT_BYTES: u64 = 8 << 30;
+/// Bytes above which the files longest unused are removed, unless UPDRAFT_CACHE_MAX_BYTES says otherwise. Ten Airflow
+/// installations fit.
+const LIMIT_BYTES: u64 = 8 << 30;
+/// Nothing short-lived is this old, unless its process was killed.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
 /// The cache directory.
 #[derive(Debug, Clone)]
 pub struct Cache {
     dir: PathBuf,
+    limit_bytes: u64,
 }
 
 /// An index page with what HTTP said about its lifetime.
@@ -35,7 +39,22 @@ pub(super) struct StoredPage {
 impl Cache {
     /// A cache in `dir`, which is created when first written to.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into().join("v1") }
+        Self { dir: dir.into().join("v1"), limit_bytes: LIMIT_BYTES }
+    }
+
+    /// With the bound that settings name: `UPDRAFT_CACHE_MAX_BYTES`. What is no number is said and ignored: a cache must
+    /// not stop a build.
+    #[must_use]
+    pub fn bounded(mut self, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        const NAME: &str = "UPDRAFT_CACHE_MAX_BYTES";
+        if let Some(text) = environment(NAME).filter(|text| !text.is_empty()) {
+            if let Ok(limit_bytes) = text.trim().parse() {
+                self.limit_bytes = limit_bytes;
+            } else {
+                tracing::warn!(value = text, "{NAME} is no number of bytes and is ignored");
+            }
+        }
+        self
     }
 
     /// The cache that settings name: `UPDRAFT_CACHE_DIR`, else `updraft` in the XDG cache directory.
@@ -135,8 +154,24 @@ impl Cache {
         self.persist(file, path)
     }
 
-    /// Removes the files longest unused until at most `limit_bytes` are left. Returns the bytes removed.
-    pub fn trim(&self, limit_bytes: u64) -> u64 {
+    /// Brings the cache under its bound: removes what killed builds left, then the files longest unused. Returns the
+    /// bytes removed, those of killed builds not counted.
+    pub fn trim(&self) -> u64 {
+        let limit_bytes = self.limit_bytes;
+        for folder in [self.scratch_dir(), self.dir.join("tmp")] {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let age = entry.metadata().and_then(|meta| meta.modified()).map(|at| at.elapsed());
+                if matches!(age, Ok(Ok(age)) if age > ABANDONED_AFTER) {
+                    let path = entry.path();
+                    // What cannot be removed now is tried again after the next build.
+                    drop(if path.is_dir() {
+                        std::fs::remove_dir_all(path)
+                    } else {
+                        std::fs::remove_file(path)
+                    });
+                }
+            }
+        }
         let mut files: Vec<(SystemTime, u64, PathBuf)> = walkdir::WalkDir::new(&self.dir)
             .into_iter()
             .filter_map(Result::ok)
@@ -223,7 +258,9 @@ mod tests {
             file.set_modified(SystemTime::now() - Duration::from_secs(1000 - age as u64)).unwrap();
         }
         cache.metadata(&digests[0]);
-        assert_eq!(cache.trim(200), 200);
+        let bounded = cache.clone().bounded(&|_| Some("200".to_owned()));
+        assert_eq!(cache.trim(), 0, "far below the default");
+        assert_eq!(bounded.trim(), 200);
         let left: Vec<_> = digests.iter().map(|digest| cache.metadata(digest).is_some()).collect();
         assert_eq!(left, [true, false, false, true]);
     }

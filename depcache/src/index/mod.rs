@@ -22,7 +22,7 @@ mod settings;
 mod simple;
 mod wheel;
 
-pub use cache::{Cache, LIMIT_BYTES};
+pub use cache::Cache;
 pub use default_index::DefaultIndexError;
 pub use error::IndexError;
 pub use flags::Flags;

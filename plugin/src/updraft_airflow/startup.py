@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from updraft_airflow import agent
 from updraft_airflow.errors import NotReadyError, UpdraftError
+from updraft_airflow.hold import hold
 from updraft_airflow.process import Role
 from updraft_airflow.switch import switch
 from updraft_airflow.volume import Environment, Volume, env_id_of
@@ -47,6 +48,14 @@ def environment_on_volume(volume: Volume, publication: str, name: str) -> tuple[
     return environment.path.is_dir(), environment
 
 
+def _held(volume: Volume, publication: str, name: str) -> bool:
+    """Whether tree and environment are here, and stay here as long as this process lives."""
+    ready, environment = environment_on_volume(volume, publication, name)
+    if not ready or not hold(volume.document(publication)):
+        return False
+    return environment is None or hold(environment.document())
+
+
 def ensure_tree(volume: Volume, publication: str) -> None:
     """Have a publication's files on this machine; for processes that do not switch."""
     if not volume.tree(publication).is_dir():
@@ -58,7 +67,7 @@ def enter(volume: Volume, publication: str, name: str, role: Role) -> None:
     """Have the publication's tree and environment on this machine and switch this process to it."""
     try:
         wait_s = _seconds("UPDRAFT_WAIT_S", WAIT_S)
-        agent.wait_for_tree(volume.repository, publication, lambda: environment_on_volume(volume, publication, name)[0], wait_s)
+        agent.wait_for_tree(volume.repository, publication, lambda: _held(volume, publication, name), wait_s)
         environment = environment_on_volume(volume, publication, name)[1]
         if environment is None:
             log.info("Publication %s of %s has no environment; running in the base", publication, volume.repository)

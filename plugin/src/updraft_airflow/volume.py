@@ -51,9 +51,13 @@ class Environment:
         """Its one site-packages, for the interpreter that runs this code."""
         return self.path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 
+    def document(self) -> Path:
+        """The file of its manifest; locked by who uses the environment."""
+        return self.path / ".updraft" / "manifest.json"
+
     def manifest(self) -> dict[str, Any]:
         """The functional core of its manifest."""
-        return _document(self.path / ".updraft" / "manifest.json", "manifest")
+        return _document(self.document(), "manifest")
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,13 @@ class Volume:
         """
         return self.root / "trees" / self.repository / "unpublished"
 
+    def document(self, publication: str) -> Path:
+        """The file of a publication, beside its tree; locked by who uses the tree."""
+        return self.tree(publication).with_name(f"{publication}.json")
+
     def publication(self, publication: str) -> dict[str, Any] | None:
         """The publication beside its tree; None when it is not on this machine."""
-        path = self.tree(publication).with_name(f"{publication}.json")
+        path = self.document(publication)
         return _document(path, "publication") if path.exists() else None
 
     def environment(self, env_id: str) -> Environment:

@@ -108,6 +108,10 @@ impl Ledger {
         self.worker_groups.insert(pid);
     }
 
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        self.roots.iter().copied().collect()
+    }
+
     pub(crate) fn worker_ended(&mut self, pid: u32) {
         self.roots.remove(&pid);
     }

@@ -104,7 +104,7 @@ impl Ledger {
 
     /// How much the whole has grown since the last table: all counters of all processes, those of the gone that
     /// their reapers do not show yet, without what waits for its attempt.
-    pub(super) fn grown(&mut self) -> Counters {
+    pub(crate) fn grown(&mut self) -> Counters {
         let sum = self
             .known
             .values()

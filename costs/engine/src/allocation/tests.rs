@@ -21,6 +21,16 @@ fn cell(kind: UsageKind, group: &[&str], cores: i128, slot_ms: i128) -> Cell {
     }
 }
 
+/// Facts of a report: groups are the cells that have one.
+fn facts(cells: &[Cell]) -> Facts {
+    let plain = |cell: &Cell| Cell { group: [].into(), ..cell.clone() };
+    Facts {
+        places: cells.iter().map(plain).collect(),
+        groups: cells.iter().filter(|cell| !cell.group.is_empty()).cloned().collect(),
+        waste: Vec::new(),
+    }
+}
+
 /// A worker of ten cores and four slots; one slot is busy for the hour and uses one core.
 fn hour() -> Vec<Cell> {
     vec![
@@ -33,7 +43,7 @@ fn hour() -> Vec<Cell> {
 
 #[test]
 fn idle_is_split_by_slots() {
-    let totals = allocate(&hour(), &[], &prices(), ShareIdle::None).totals;
+    let totals = allocate(&facts(&hour()), &prices(), ShareIdle::None).totals;
     // Of the eight cores that overhead leaves, six belong to the three empty slots.
     assert_eq!(totals.idle_empty_slots.to_decimal(4), "0.1896");
     assert_eq!(totals.idle_busy_slots.to_decimal(4), "0.0316");
@@ -45,7 +55,7 @@ fn shared_idle_is_the_whole_idle() {
     let mut cells = hour();
     cells.push(cell(UsageKind::Task, &["y"], 3, 3_600_000));
     let by = |share| {
-        let allocation = allocate(&cells, &[], &prices(), share);
+        let allocation = allocate(&facts(&cells), &prices(), share);
         let of = |name: &str| {
             allocation.lines.iter().find(|line| line.group == [name]).map(|line| line.idle.to_decimal(4))
         };
@@ -57,7 +67,7 @@ fn shared_idle_is_the_whole_idle() {
 
 #[test]
 fn idle_of_an_hour_without_tasks_stays_idle() {
-    let allocation = allocate(&[cell(UsageKind::Idle, &[], 1, 0)], &[], &prices(), ShareIdle::Slots);
+    let allocation = allocate(&facts(&[cell(UsageKind::Idle, &[], 1, 0)]), &prices(), ShareIdle::Slots);
     assert_eq!((allocation.totals.idle_shared, allocation.lines.len()), (Money::ZERO, 0));
 }
 
@@ -75,7 +85,7 @@ fn any_cell() -> impl Strategy<Value = Cell> {
             at_ms: hour * 3_600_000,
             pool: ["a", "b"][pool].into(),
             kind,
-            group: if is_attributed(kind) { vec![format!("dag{group}")] } else { Vec::new() },
+            group: if is_attributed(kind) { [format!("dag{group}")].into() } else { [].into() },
             quantities: Quantities { cpu_ns, mem_byte_s, slot_ms, ..Quantities::default() },
         },
     )
@@ -85,7 +95,7 @@ proptest! {
     #[test]
     fn lines_are_the_totals_in_every_view(cells in prop::collection::vec(any_cell(), 0..40)) {
         for share in [ShareIdle::None, ShareIdle::Slots, ShareIdle::Cost] {
-            let Allocation { lines, totals } = allocate(&cells, &[], &prices(), share);
+            let Allocation { lines, totals } = allocate(&facts(&cells), &prices(), share);
             let sum = |of: fn(&Line) -> Money| lines.iter().map(of).sum::<Money>();
             prop_assert_eq!(sum(Line::direct), totals.direct());
             prop_assert_eq!(sum(|line| line.idle), totals.idle_shared);
@@ -99,12 +109,14 @@ proptest! {
             .iter()
             .cloned()
             .map(|mut cell| {
-                cell.group.iter_mut().for_each(|name| *name = "all".into());
+                if !cell.group.is_empty() {
+                    cell.group = ["all".to_owned()].into();
+                }
                 cell
             })
             .collect();
-        let fine = allocate(&cells, &[], &prices(), ShareIdle::Cost).totals;
-        let coarse = allocate(&coarse, &[], &prices(), ShareIdle::Cost).totals;
+        let fine = allocate(&facts(&cells), &prices(), ShareIdle::Cost).totals;
+        let coarse = allocate(&facts(&coarse), &prices(), ShareIdle::Cost).totals;
         prop_assert_eq!(fine, coarse);
     }
 }

@@ -24,6 +24,11 @@ impl Owners {
         self.exact.extend(owners);
     }
 
+    /// Takes over what another one learned.
+    pub fn keep_learned(&mut self, from: &Self) {
+        self.exact.clone_from(&from.exact);
+    }
+
     /// The owner of a DAG, `(unknown)` when there is none.
     pub fn of(&self, dag_id: &str) -> &str {
         let by_pattern = || {

@@ -91,8 +91,17 @@ impl Rollup {
     /// Adds a row in place of an earlier version of it, which was added before (here or to what this is merged into).
     pub fn replace(&mut self, earlier: Option<&UsageRecord>, row: &UsageRecord) -> Result<(), RowError> {
         plausible::check(row)?;
-        let quantities = of(row) - earlier.map(of).unwrap_or_default();
+        if let Some(earlier) = earlier {
+            // At the keys of the earlier version: its environment may have become known since.
+            self.sum(earlier, -of(earlier));
+        }
+        self.sum(row, of(row));
         self.rows += 1;
+        self.note_last(row);
+        Ok(())
+    }
+
+    fn sum(&mut self, row: &UsageRecord, quantities: Quantities) {
         let names = &mut self.names;
         let hour = u32::try_from(row.window_start / HOUR_MS).unwrap_or(u32::MAX);
         let (kind, pool) = (row.kind, names.of(&row.pool));
@@ -116,21 +125,26 @@ impl Rollup {
             if row.window_end >= attempt.last_ms {
                 attempt.last(row, [worker, pool, queue, env, state]);
             }
-        } else if kind == UsageKind::Worker {
-            let last = LastWindow {
-                pool,
-                last_ms: row.window_end,
-                window_ms: row.window_end - row.window_start,
-                cpu_ns: row.cpu_user_ns.saturating_add(row.cpu_system_ns),
-                mem_byte_s: row.mem_byte_s,
-                slots: row.slots,
-            };
-            let known = self.last_windows.entry(worker).or_insert_with(|| last.clone());
-            if last.last_ms >= known.last_ms {
-                *known = last;
-            }
         }
-        Ok(())
+    }
+
+    fn note_last(&mut self, row: &UsageRecord) {
+        if row.kind != UsageKind::Worker {
+            return;
+        }
+        let last = LastWindow {
+            pool: self.names.of(&row.pool),
+            last_ms: row.window_end,
+            window_ms: row.window_end - row.window_start,
+            cpu_ns: row.cpu_user_ns.saturating_add(row.cpu_system_ns),
+            mem_byte_s: row.mem_byte_s,
+            slots: row.slots,
+        };
+        let worker = self.names.of(&row.worker);
+        let known = self.last_windows.entry(worker).or_insert_with(|| last.clone());
+        if last.last_ms >= known.last_ms {
+            *known = last;
+        }
     }
 }
 

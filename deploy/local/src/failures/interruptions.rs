@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 
 /// When the first interruptions come, in milliseconds after the start: in the services, in the tables, in Airflow. Each
 /// is moved by up to a second, so that other runs hit other moments.
-const INTERRUPTED_MS: [u64; 3] = [300, 2_500, 9_000];
+const INTERRUPTED_MS: [u64; 3] = [300, 6_000, 16_000];
 /// An interrupted bring-up ends what it started.
 const CLEAN: Duration = Duration::from_mins(1);
 /// A whole bring-up on a machine that has another one.

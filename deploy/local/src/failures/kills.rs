@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::scene::{Scene, Worker, kill_now, whole};
+use super::scene::{Scene, whole};
+use super::sources::short;
 use super::table::Seen;
 use crate::failure::Failure;
+use crate::fleet::{Worker, kill_now};
 use crate::process::until;
 
 /// A killed agent is started again and answers.
@@ -86,7 +88,7 @@ pub(super) async fn lost(scene: &Scene<'_>, run: &str, killed: Instant) -> Resul
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|line| matches!(line["level"].as_str(), Some("error" | "critical")))
-        .filter_map(|line| line["event"].as_str().map(|text| text.chars().take(80).collect::<String>()))
+        .filter_map(|line| line["event"].as_str().map(short))
         .next_back();
     let said = words.map_or_else(String::new, |words| format!("; its log ends with `{words}`"));
     Ok(Seen {

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use domain::PublicationId;
 use nix::unistd::Uid;
 use serde_json::json;
 
 use super::scene::{Scene, whole};
-use super::sources::{greet, pushed, trouble};
+use super::sources::{greet, pushed};
 use super::table::Seen;
 use crate::failure::Failure;
+use crate::process::until;
 use crate::state::State;
 
 /// Size of the volume's disk: room for environments of links and a few trees.
@@ -68,13 +70,10 @@ pub(super) async fn disk(scene: &Scene<'_>) -> Result<Seen, Failure> {
     let run = scene.begin("disk-full", json!({"seconds": 25})).await?;
     let filler = volume.join("filler");
     fill(&filler)?;
-    greet(scene, "while the disk was full").await?;
-    let said = trouble(scene, NOTICED).await;
-    let meanwhile = scene.works("disk-meanwhile", RUN_END).await;
+    let outcome = while_full(scene, before.as_ref()).await;
     fs::remove_file(&filler).map_err(Failure::file("remove", &filler))?;
     let back = Instant::now();
-    let said = said?;
-    meanwhile?;
+    let said = outcome?;
     pushed(scene, before.as_ref(), CATCH_UP).await?;
     let recovery = back.elapsed();
     let tries = scene.succeeds(&run, RUN_END).await?;
@@ -83,16 +82,33 @@ pub(super) async fn disk(scene: &Scene<'_>) -> Result<Seen, Failure> {
     let half = half_made(&volume);
     Ok(Seen {
         users: format!(
-            "a push waits (`{said}`) and is published when there is room; what is published stays"
+            "agents say why they stay at the publication before (`{said}`), and follow when there is room"
         ),
         tasks: format!(
-            "run on and start: success at try {tries}, {} log lines of 25; {} half-made folders are left",
+            "run on and start, in the publication before: success at try {tries}, {} log lines of 25; nothing \
+             half-made is left ({})",
             ticks.len(),
             half.len()
         ),
         recovery,
         holds: Some(tries == 1 && whole(&ticks) && ticks.len() == 25 && half.is_empty()),
     })
+}
+
+/// A push and a run while the volume is full; what an agent says about it.
+async fn while_full(scene: &Scene<'_>, before: Option<&PublicationId>) -> Result<String, Failure> {
+    greet(scene, "while the disk was full").await?;
+    scene.watch.published(before, NOTICED).await?;
+    let log = scene.watch.state.log("triggerer");
+    let said = until("an agent says that the disk is full", NOTICED, || async {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let full =
+            text.lines().rev().find(|line| line.contains("not up to date") && line.contains("No space left"));
+        full.map(|_| "No space left on device".to_owned()).ok_or_else(|| "nothing about it".to_owned())
+    })
+    .await?;
+    scene.works("disk-meanwhile", RUN_END).await?;
+    Ok(said)
 }
 
 fn fill(filler: &Path) -> Result<(), Failure> {

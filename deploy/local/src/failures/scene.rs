@@ -1,19 +1,13 @@
 //! What every row needs: a task to fail under, its attempts, its log in the store, and pids to kill.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use airflow_api::TaskInstance;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::demo::Watch;
 use crate::failure::Failure;
-use crate::ledger::start_ticks;
+use crate::fleet::{self, Worker, processes};
 use crate::process::until;
 use crate::services;
 
@@ -31,29 +25,6 @@ pub(super) struct Scene<'a> {
     pub watch: Watch<'a>,
     /// The volume lies on a small disk of its own, which may be filled.
     pub own_disk: bool,
-}
-
-/// A worker of the fleet and what its agent and the autoscaler wrote down about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Worker {
-    pub name: String,
-    /// Its agent's pid; absent while it is started again.
-    pub agent: Option<u32>,
-    /// Pid of Celery's main process.
-    pub celery: Option<u32>,
-    pub socket: PathBuf,
-}
-
-#[derive(Debug, Deserialize)]
-struct AgentRecord {
-    worker: String,
-    pid: Option<u32>,
-    socket: PathBuf,
-}
-
-#[derive(Debug, Deserialize)]
-struct WorkerRecord {
-    pid: Option<u32>,
 }
 
 impl Scene<'_> {
@@ -130,24 +101,7 @@ impl Scene<'_> {
 
     /// Every worker of the fleet.
     pub(super) fn workers(&self) -> Vec<Worker> {
-        let folder = self.watch.state.path("autoscaler/default/workers");
-        let records = fs::read_dir(folder).into_iter().flatten().flatten();
-        let record = |path: PathBuf| serde_json::from_slice::<AgentRecord>(&fs::read(path).ok()?).ok();
-        records
-            .filter_map(|entry| record(entry.path()))
-            .map(|record| {
-                let path = format!("{}.worker.json", record.socket.display());
-                let bytes = fs::read(path).unwrap_or_default();
-                let celery = serde_json::from_slice::<WorkerRecord>(&bytes).ok().and_then(|known| known.pid);
-                let lives = |pid: &u32| start_ticks(*pid).is_some();
-                Worker {
-                    name: record.worker,
-                    agent: record.pid.filter(lives),
-                    celery: celery.filter(lives),
-                    socket: record.socket,
-                }
-            })
-            .collect()
+        fleet::workers(self.watch.state, "default")
     }
 
     /// The worker that runs a run's task, with the pids of pool child and task runner.
@@ -177,42 +131,6 @@ fn tick(line: &str) -> Option<usize> {
 /// Every tick once and in order, from the first.
 pub(super) fn whole(ticks: &[usize]) -> bool {
     !ticks.is_empty() && ticks.iter().enumerate().all(|(index, tick)| index == *tick)
-}
-
-/// A process as `/proc` shows it.
-#[derive(Debug)]
-pub(super) struct Process {
-    pub pid: u32,
-    pub parent: u32,
-    pub title: String,
-}
-
-/// Every process.
-pub(super) fn processes() -> Vec<Process> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let parent =
-            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
-        let Some(parent) = parent else { continue };
-        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let title = String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned();
-        found.push(Process { pid, parent, title });
-    }
-    found
-}
-
-/// SIGKILL. A process that has just ended is as good as killed.
-pub(super) fn kill_now(pids: impl IntoIterator<Item = u32>) {
-    let pids: BTreeSet<u32> = pids.into_iter().collect();
-    for pid in pids {
-        if let Ok(pid) = i32::try_from(pid) {
-            kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
-        }
-    }
 }
 
 #[cfg(test)]

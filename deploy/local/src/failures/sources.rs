@@ -131,19 +131,35 @@ fn sync_trouble(scene: &Scene<'_>) -> Option<String> {
     status["trouble"]["message"].as_str().map(short)
 }
 
-/// The first words of a message, without paths that nobody needs in a table.
+/// The first words of a message, without the folders of paths, which nobody needs in a table.
 pub(super) fn short(words: &str) -> String {
-    const WORDS: usize = 110;
-    let line = words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let line: Vec<&str> = line
-        .split_whitespace()
-        .map(|word| {
-            if word.starts_with('/') {
-                Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or(word)
-            } else {
-                word
-            }
-        })
-        .collect();
-    line.join(" ").chars().take(WORDS).collect::<String>().replace('|', "/").replace('`', "'")
+    const LENGTH: usize = 100;
+    let line = words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut said = String::new();
+    for word in line.split_whitespace() {
+        let name = Path::new(word).file_name().and_then(|name| name.to_str());
+        let word = if word.starts_with('/') { name.unwrap_or(word) } else { word };
+        if said.chars().count() + word.chars().count() > LENGTH {
+            said.push('…');
+            break;
+        }
+        said.push_str(if said.is_empty() { "" } else { " " });
+        said.push_str(word);
+    }
+    // Neither ends a cell of the table nor the quotation.
+    said.replace('|', "/").replace('`', "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn messages_are_cut_between_words() {
+        assert_eq!(
+            short("\n  no repository at /a/b/c.git: `x` | y\nmore"),
+            "no repository at c.git: 'x' / y"
+        );
+        assert!(short(&"word ".repeat(50)).ends_with("word…"));
+    }
 }

@@ -1,5 +1,7 @@
 //! JSON documents of report and API. Money is decimal text with nine decimals, so that no reader loses a digit.
 
+pub mod live;
+
 use costs_engine::identity::{Balance, Identity};
 use costs_engine::money::{decimal, shown};
 use costs_engine::{Allocation, By, IDENTITY_LIMIT_PPM, Money, ShareIdle, Window};
@@ -255,7 +257,8 @@ fn lines(allocation: &Allocation, top: Option<usize>) -> Vec<LineDocument> {
 }
 
 impl TotalsDocument {
-    fn new(totals: &costs_engine::allocation::Totals) -> Self {
+    /// The document of totals.
+    pub fn new(totals: &costs_engine::allocation::Totals) -> Self {
         let parts = [
             totals.tasks,
             totals.callbacks,
