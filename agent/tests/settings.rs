@@ -27,12 +27,17 @@ fn each_setting_says_where_it_comes_from() {
     admin is not set
     base_log_folder is not set
     broker_url = (hidden)  (environment)
+    cluster = local  (default)
     command = airflow celery worker  (flag)
     config = agent.toml  (flag)
+    costs_token is not set
+    costs_url is not set
+    cpu_milli is not set
     dags_subdir = dags  (default)
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)
+    memory_bytes is not set
     mode = auto  (default)
     poll_interval_ms = 2000  (default)
     pool = heavy  (flag)
@@ -45,6 +50,8 @@ fn each_setting_says_where_it_comes_from() {
     socket is not set
     state_dir is not set
     store = file:///s  (environment)
+    stuck_after_s = 600  (default)
+    usage_sample_ms = 1000  (default)
     volume = /updraft  (default)
     worker_name is not set
     ");
