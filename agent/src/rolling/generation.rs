@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use agent_core::State;
 use agent_core::rolling::{Place, Seen};
-use agent_core::{Policy, State};
 use daemon::CancellationToken;
 use daemon::health::Health;
 use domain::control::{WorkerState, WorkerStatus};
@@ -78,7 +78,7 @@ impl RollingWorker {
             // Its tasks would fail; the worker itself says so too. The next publication moves the link again.
             tracing::error!(worker = node, error = crate::chain(&error), "a generation has no code");
         }
-        let policy = Policy { ..self.policy.clone() };
+        let policy = self.policy.clone();
         let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
         let (requests, taken) = mpsc::channel(REQUESTS);
         let family = Family::of_one_worker();
