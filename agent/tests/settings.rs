@@ -34,6 +34,7 @@ fn each_setting_says_where_it_comes_from() {
     costs_url is not set
     cpu_milli is not set
     dags_subdir = dags  (default)
+    delete_local_logs = false  (default)
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)
@@ -53,6 +54,9 @@ fn each_setting_says_where_it_comes_from() {
     stuck_after_s = 600  (default)
     usage_sample_ms = 1000  (default)
     volume = /updraft  (default)
+    volume_high_bytes = 42949672960  (default)
+    volume_keep_s = 86400  (default)
+    volume_low_bytes = 34359738368  (default)
     worker_name is not set
     ");
 }
