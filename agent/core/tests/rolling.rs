@@ -91,7 +91,20 @@ fn a_flip_rolls_under_running_tasks() {
     scene.at(60_000, seen(1, Drained, 0));
     scene.at(64_000, ended(1));
     scene.at(65_000, RollEvent::Grown { generation: 2 });
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready move g1 to 2
+    20000 Ready drain g1
+    21000 Ready
+    22000 Ready shrink g1 by 2
+    22500 Ready start g2 of 3 with 2
+    28000 Ready g2 serves after 5500 ms, stop g1
+    29000 Ready shrink g1 by 1
+    29100 Ready grow g2 by 1
+    29200 Ready
+    60000 Ready count g2
+    64000 Ready grow g2 by 1
+    65000 Ready
+    ");
 }
 
 #[test]
@@ -102,7 +115,12 @@ fn with_every_slot_busy_the_new_generation_waits_for_one() {
     scene.at(11_000, seen(1, Draining, 2));
     scene.at(30_000, seen(1, Draining, 1));
     scene.at(30_100, RollEvent::Shrunk { generation: 1, by: 1 });
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready drain g1
+    11000 Ready
+    30000 Ready shrink g1 by 1
+    30100 Ready start g2 of 2 with 1
+    ");
 }
 
 #[test]
@@ -113,7 +131,12 @@ fn a_worker_with_one_slot_ends_before_the_next_one_starts() {
     scene.at(11_000, seen(1, Draining, 1));
     scene.at(30_000, seen(1, Drained, 0));
     scene.at(34_000, ended(1));
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready drain g1
+    11000 Ready
+    30000 Starting stop g1
+    34000 Ready start g2 of 2 with 1
+    ");
 }
 
 #[test]
@@ -131,7 +154,17 @@ fn an_environment_that_does_not_start_is_refused_and_the_old_one_goes_on() {
     scene.at(16_000, wanted(2, b"b"));
     let reason = scene.roll.status("w").reason.unwrap();
     scene.at(50_000, wanted(3, b"b"));
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready drain g1
+    12000 Ready shrink g1 by 3
+    12500 Ready start g2 of 2 with 3
+    13000 Ready stop g2, refused 2: its worker process died before it was ready, take back g1
+    14000 Ready
+    15000 Ready grow g1 by 3
+    15500 Ready
+    16000 Ready
+    50000 Ready drain g1
+    ");
     insta::assert_snapshot!(reason, @"publication 00000002-aaaaaaaaaaaa does not run here: its worker process died before it was ready");
 }
 
@@ -146,7 +179,15 @@ fn only_the_newest_wanted_environment_counts() {
     scene.at(15_000, wanted(4, b"a"));
     scene.at(16_000, ended(2));
     scene.at(16_500, seen(1, Ready, 1));
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready drain g1
+    12000 Ready shrink g1 by 3
+    12500 Ready start g2 of 2 with 3
+    14000 Ready stop g2
+    15000 Ready move g1 to 4, take back g1
+    16000 Ready
+    16500 Ready grow g1 by 3
+    ");
 }
 
 #[test]
@@ -165,7 +206,20 @@ fn a_drain_and_a_stop_concern_all_generations() {
     scene.at(32_000, seen(2, Ready, 0));
     scene.at(33_000, RollEvent::Stop);
     scene.at(34_000, ended(2));
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+    10000 Ready drain g1
+    12000 Ready shrink g1 by 3
+    12500 Ready start g2 of 2 with 3
+    20000 Ready g2 serves after 7500 ms, stop g1
+    21000 Draining persist epoch 5 drained false, drain g2
+    23000 Draining
+    24000 Draining
+    30000 Drained persist epoch 5 drained true
+    31000 Ready persist epoch 6 drained false, take back g2
+    32000 Ready grow g2 by 1
+    33000 Draining stop g2
+    34000 Stopped finish
+    ");
 }
 
 #[test]
@@ -183,5 +237,11 @@ fn an_agent_after_a_killed_one_goes_on_with_what_it_left() {
     scene.at(1_000, seen(2, Ready, 0));
     scene.at(2_000, wanted(2, b"b"));
     scene.at(9_000, ended(1));
-    insta::assert_snapshot!(scene.transcript, @"");
+    insta::assert_snapshot!(scene.transcript, @"
+       0 Starting resume g1 with 1, stop g1, resume g2 with 3
+    1000 Starting
+    1000 Ready
+    2000 Ready count g2
+    9000 Ready grow g2 by 1
+    ");
 }

@@ -33,8 +33,7 @@ fn without(command: &[String], flags: &[&str]) -> Vec<String> {
     while let Some(word) = words.next() {
         if flags.contains(&word.as_str()) {
             words.next();
-        } else if !flags.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')))
-        {
+        } else if !flags.iter().any(|flag| joined(word, flag).is_some()) {
             left.push(word.clone());
         }
     }

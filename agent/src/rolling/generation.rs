@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use agent_core::State;
 use agent_core::rolling::{Place, Seen};
-use agent_core::{Policy, State};
 use daemon::CancellationToken;
 use daemon::health::Health;
 use domain::control::{WorkerState, WorkerStatus};
@@ -67,7 +67,7 @@ impl RollingWorker {
         let node = generation_node(&self.node, generation);
         let folder = self.folder.join(format!("g{generation}"));
         let slots = PoolSlots::new(slots);
-        let code = self.code(folder.clone());
+        let code = self.code(folder.join("dags"));
         let running = self.running_file(generation);
         let environment = place.environment.map(|id| self.volume.environment(id));
         let mut program = self.program(generation, environment.as_deref(), code.as_ref(), slots.clone());
@@ -78,7 +78,7 @@ impl RollingWorker {
             // Its tasks would fail; the worker itself says so too. The next publication moves the link again.
             tracing::error!(worker = node, error = crate::chain(&error), "a generation has no code");
         }
-        let policy = Policy { ..self.policy.clone() };
+        let policy = self.policy.clone();
         let (status, statuses) = watch::channel(State::new(policy.clone(), 0).status(&node));
         let (requests, taken) = mpsc::channel(REQUESTS);
         let family = Family::of_one_worker();
@@ -119,9 +119,9 @@ impl RollingWorker {
         RunningFile::at(self.folder.join(format!("g{generation}/worker.json")))
     }
 
-    fn code(&self, folder: PathBuf) -> Option<CodeLink> {
+    fn code(&self, path: PathBuf) -> Option<CodeLink> {
         let subdir = self.dags_subdir.as_deref()?;
-        Some(CodeLink::new(&self.volume, &self.repository, folder, subdir))
+        Some(CodeLink::new(&self.volume, &self.repository, path, subdir))
     }
 
     fn program(
@@ -136,7 +136,7 @@ impl RollingWorker {
             variables.extend(inside(environment, std::env::var_os("PATH")));
         }
         if let Some(code) = code {
-            let path = Some(code.path().into_os_string());
+            let path = Some(code.path().as_os_str().to_owned());
             variables.insert("AIRFLOW__CORE__DAGS_FOLDER".to_owned(), path);
         }
         // Without an environment the base's own program is started where it was named.

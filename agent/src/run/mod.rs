@@ -128,6 +128,7 @@ impl Component {
         }
         let code = self.next_code(publication);
         let program = self.program_in(place.as_ref(), code.as_ref().map(|(link, _)| link));
+        let code = code.and_then(|(link, moved)| Some((link, moved?)));
         let mut new = match Instance::start(&program, place, code, &self.adopted) {
             Ok(instance) => instance,
             Err(error) if old.is_none() && !error.is_retryable() => return Err(error),
@@ -156,14 +157,17 @@ impl Component {
         Ok(Some(new))
     }
 
-    /// The link of the next instance, at the publication.
-    fn next_code(&mut self, publication: Option<&PublicationId>) -> Option<(CodeLink, PublicationId)> {
+    /// The link of the next instance, and the publication to which it was moved, unless it is another component's.
+    fn next_code(
+        &mut self,
+        publication: Option<&PublicationId>,
+    ) -> Option<(CodeLink, Option<PublicationId>)> {
         let (code, publication) = (self.code.as_mut()?, publication?);
-        let link = code.next();
-        if let Err(error) = link.move_to(publication) {
+        let (link, own) = code.next();
+        if own && let Err(error) = link.move_to(publication) {
             tracing::error!(error = crate::chain(&error), "the component has no code");
         }
-        Some((link, publication.clone()))
+        Some((link, own.then(|| publication.clone())))
     }
 
     /// The program with the environment's interpreter and scripts first.
@@ -173,7 +177,7 @@ impl Component {
             program.variables.extend(inside(&place.path, std::env::var_os("PATH")));
         }
         if let Some(code) = code {
-            let path = Some(code.path().into_os_string());
+            let path = Some(code.path().as_os_str().to_owned());
             program.variables.insert("AIRFLOW__CORE__DAGS_FOLDER".to_owned(), path);
         }
         program

@@ -22,47 +22,50 @@ pub struct CodeError {
 /// process from code that was published with another environment than its own.
 #[derive(Debug, Clone)]
 pub struct CodeLink {
-    folder: PathBuf,
+    path: PathBuf,
     trees: PathBuf,
     subdir: PathBuf,
 }
 
 impl CodeLink {
-    /// A link below `folder` to `subdir` (`.` for the whole tree) of a repository's trees.
-    pub fn new(volume: &Volume, repository: &RepositoryName, folder: PathBuf, subdir: &Path) -> Self {
+    /// A link at `path` to `subdir` (`.` for the whole tree) of a repository's trees.
+    pub fn new(volume: &Volume, repository: &RepositoryName, path: PathBuf, subdir: &Path) -> Self {
         let inner = subdir.components().filter(|part| *part != Component::CurDir).collect();
-        Self { folder, trees: volume.trees(repository), subdir: inner }
+        Self { path, trees: volume.trees(repository), subdir: inner }
     }
 
     /// The path that Airflow is given.
-    pub fn path(&self) -> PathBuf {
-        self.folder.join("dags")
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Moves it. Atomic for readers. Blocking, milliseconds.
     pub fn move_to(&self, publication: &PublicationId) -> Result<(), CodeError> {
-        let failed = |source| CodeError { path: self.path(), publication: publication.clone(), source };
+        let failed = |source| CodeError { path: self.path.clone(), publication: publication.clone(), source };
         self.try_move(publication).map_err(failed)
     }
 
     fn try_move(&self, publication: &PublicationId) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let temporary = self.folder.join(".dags.new");
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder)?;
+        let mut temporary = self.path.clone().into_os_string();
+        temporary.push(".new");
+        let temporary = PathBuf::from(temporary);
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         symlink(self.trees.join(publication.to_string()).join(&self.subdir), &temporary)?;
-        fs::rename(&temporary, self.path())?;
-        File::open(&self.folder)?.sync_all()
+        fs::rename(&temporary, &self.path)?;
+        File::open(folder)?.sync_all()
     }
 
     /// Removes it after its process has ended.
     pub fn remove(&self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder)
+        if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.folder.display(), %error, "a link to code stays behind");
+            tracing::warn!(path = %self.path.display(), %error, "a link to code stays behind");
         }
     }
 }
@@ -82,7 +85,8 @@ mod tests {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("a.py"), sequence.to_string()).unwrap();
         }
-        let link = CodeLink::new(&volume, &repository, dir.path().join("workers/w1/g1"), Path::new("./dags"));
+        let link =
+            CodeLink::new(&volume, &repository, dir.path().join("workers/w1/g1/dags"), Path::new("./dags"));
         for sequence in [1, 2] {
             link.move_to(&id(sequence)).unwrap();
             assert_eq!(fs::read_to_string(link.path().join("a.py")).unwrap(), sequence.to_string());

@@ -5,6 +5,7 @@
 //! trees/<repository>/<publication>.json   the publication, written after its files
 //! current/<repository>                    relative link to the tree that new runs use; only moves forward
 //! envs/<env id>/  layers/<tar digest>/    environments (depcache)
+//! dags/<repository>                       dags_folder of Airflow 2's dag-processor and scheduler
 //! bases/<key>.json                        what the interpreter said about itself, as long as it is the same
 //! ```
 //! Who uses a tree locks its publication, who uses an environment its manifest (flock, shared): what is locked, current,
@@ -76,6 +77,12 @@ impl Volume {
     /// The root of an environment.
     pub fn environment(&self, id: EnvId) -> PathBuf {
         self.root.join("envs").join(id.to_string())
+    }
+
+    /// Airflow 2's `dags_folder` in dag-processor and scheduler: one path everywhere, for it stands in the database,
+    /// and the scheduler tells workers only what lies below its own.
+    pub fn dags(&self, repository: &RepositoryName) -> PathBuf {
+        self.root.join("dags").join(repository.as_str())
     }
 
     /// Descriptions of bases.
