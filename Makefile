@@ -24,9 +24,12 @@ build: ## every program, one build for tests and demo
 install: ## system packages that tests and demo need; says so before
 	sh deploy/local/install.sh
 
+# Line of Airflow: 3.3 or 2.11.
+AIRFLOW ?= 3.3
+
 .PHONY: demo
-demo: install build ## the main job on real Airflow, ends with a verdict; KEEP=1 leaves it running
-	$(BIN)/updraft-local demo
+demo: install build ## the main job on real Airflow, ends with a verdict; AIRFLOW=2.11, KEEP=1 leaves it running
+	$(BIN)/updraft-local --airflow $(AIRFLOW) demo
 
 .PHONY: demo-down
 demo-down: ## end exactly what the demo started

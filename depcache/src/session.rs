@@ -202,6 +202,18 @@ impl Session {
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
+
+    /// Looks for another version of `failing`, which does not work as it resolves now.
+    pub async fn propose_other(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        failing: PackageName,
+    ) -> Result<Option<Proposal>, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
+    }
 }
 
 /// Runs blocking work off the async threads; a panic in it goes on in the caller.

@@ -46,6 +46,7 @@ step "house rules" make --no-print-directory house
 step "main job on real Airflow" "$bin/updraft-local" --state-dir "$state" demo
 base=$(sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/base.json")
 export UPDRAFT_TEST_AIRFLOW="$base"
+step "main job on Airflow 2.11" "$bin/updraft-local" --state-dir "$state" --airflow 2.11 demo
 # The rows whose answer is Updraft's own; `make soak` provokes all of them.
 step "failures on real Airflow" "$bin/updraft-local" --state-dir "$state" failures \
     agent worker both pool-child task redis-empty s3 disk memory

@@ -1,10 +1,12 @@
-//! Telling Airflow to parse now: new runs get the version of the last parse of their file.
+//! Telling Airflow to parse now: new runs get the version of the last parse of their file. Airflow 2 knows no versions; there
+//! a file is up to date when it was parsed after the flip.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use airflow_api::{Client, Credentials};
+use airflow_api::{Client, Credentials, Dag};
 use domain::{Publication, PublicationId};
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{SyncError, SyncSettings};
@@ -48,14 +50,14 @@ impl Airflow {
         previous: Option<&Publication>,
     ) -> Result<(), airflow_api::Error> {
         let changed = changed_dags(publication, previous, &self.subdir);
-        let start = Instant::now();
+        let (start, flipped) = (Instant::now(), Timestamp::now());
         let mut asked = 0;
         while start.elapsed() < DEADLINE {
             let dags = self.client.dags(&self.bundle).await?;
             let behind: Vec<_> = dags
                 .iter()
-                .filter(|dag| dag.relative_fileloc.as_ref().is_some_and(|file| changed.contains(file)))
-                .filter(|dag| dag.bundle_version.as_deref() != Some(id.to_string().as_str()))
+                .filter(|dag| changed.iter().any(|file| is_file(dag, file)))
+                .filter(|dag| !is_of(dag, id, flipped))
                 .collect();
             if behind.is_empty() && asked > 0 {
                 break;
@@ -82,6 +84,23 @@ impl Airflow {
     }
 }
 
+/// Is the DAG in this file? Airflow 2 tells the absolute path alone.
+fn is_file(dag: &Dag, file: &str) -> bool {
+    match &dag.relative_fileloc {
+        Some(known) => known == file,
+        None => dag.fileloc.strip_suffix(file).is_some_and(|folder| folder.ends_with('/')),
+    }
+}
+
+/// Was the DAG parsed as the publication has it?
+fn is_of(dag: &Dag, id: &PublicationId, flipped: Timestamp) -> bool {
+    if dag.bundle_name.is_some() {
+        return dag.bundle_version.as_deref() == Some(id.to_string().as_str());
+    }
+    let parsed = dag.last_parsed_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+    parsed.is_some_and(|parsed| parsed > flipped)
+}
+
 /// Files with another time than before, relative to the bundle.
 fn changed_dags(publication: &Publication, previous: Option<&Publication>, subdir: &str) -> BTreeSet<String> {
     let time = |path: &str| {
@@ -91,4 +110,35 @@ fn changed_dags(publication: &Publication, previous: Option<&Publication>, subdi
     let prefix = if subdir == "." { String::new() } else { format!("{subdir}/") };
     let changed = publication.files.iter().filter(|file| time(&file.path) != Some(file.mtime_s));
     changed.filter_map(|file| file.path.strip_prefix(&prefix).map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dag(fields: serde_json::Value) -> Dag {
+        let mut dag = serde_json::json!({"dag_id": "d", "is_paused": false, "file_token": "t"});
+        dag.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(dag).unwrap()
+    }
+
+    #[test]
+    fn airflow_3_has_versions_and_airflow_2_times() {
+        let id: PublicationId = "00000002-0123456789ab".parse().unwrap();
+        let flipped: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
+        let three = |version: &str| {
+            dag(
+                serde_json::json!({"bundle_name": "etl", "bundle_version": version, "relative_fileloc": "a/b.py",
+                "last_parsed_time": "2026-11-23T06:00:09Z"}),
+            )
+        };
+        assert!(is_of(&three("00000002-0123456789ab"), &id, flipped));
+        assert!(!is_of(&three("00000001-0123456789ab"), &id, flipped));
+        assert!(is_file(&three("x"), "a/b.py") && !is_file(&three("x"), "b.py"));
+        let two =
+            |time: &str| dag(serde_json::json!({"fileloc": "/v/dags/a/b.py", "last_parsed_time": time}));
+        assert!(is_of(&two("2026-11-23T06:00:01.253430+00:00"), &id, flipped));
+        assert!(!is_of(&two("2026-11-23T05:59:59.9+00:00"), &id, flipped));
+        assert!(is_file(&two("x"), "a/b.py") && !is_file(&two("x"), "s/a/b.py"));
+    }
 }

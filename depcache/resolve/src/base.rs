@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use domain::{Base, Mode};
 use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
@@ -39,17 +40,21 @@ pub(crate) struct Installed {
 }
 
 /// All distributions of the base.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BaseView {
     pub(crate) distributions: BTreeMap<PackageName, Installed>,
     pub(crate) warnings: Vec<Warning>,
+    /// How workers use environments over this base.
+    pub(crate) mode: Mode,
     /// Extras that the base's own requirements ask for: what they lack was left out on purpose.
     own_extras: BTreeSet<(PackageName, ExtraName)>,
 }
 
 impl BaseView {
     pub(crate) fn new(input: &Input, target: &Target) -> Self {
-        let mut view = Self::default();
+        let mode = mode(&input.base.base);
+        let mut view =
+            Self { distributions: BTreeMap::new(), warnings: Vec::new(), mode, own_extras: BTreeSet::new() };
         for distribution in &input.base.base.distributions {
             // A distribution whose name or version nobody can read cannot be required by anybody.
             let (Ok(name), Ok(version)) =
@@ -67,7 +72,8 @@ impl BaseView {
                     }),
                 }
             }
-            let is_loaded = input.base.loaded.contains(&distribution.name);
+            // A worker process of its own loads everything from the environment, nothing before it.
+            let is_loaded = mode == Mode::Task && input.base.loaded.contains(&distribution.name);
             let installed = Installed {
                 version,
                 protection: protection(input, &name, is_loaded),
@@ -157,6 +163,14 @@ impl BaseView {
         }
         self.warnings.extend(found);
     }
+}
+
+/// Airflow 3 forks a process for each task, which switches to the environment; the worker of Airflow 2 runs in one.
+fn mode(base: &Base) -> Mode {
+    let airflow =
+        base.distribution("apache-airflow").and_then(|found| Version::from_str(&found.version).ok());
+    let before_3 = airflow.is_some_and(|version| version.release().first().is_some_and(|&major| major < 3));
+    if before_3 { Mode::Process } else { Mode::Task }
 }
 
 fn protection(input: &Input, name: &PackageName, is_loaded: bool) -> Option<Protection> {

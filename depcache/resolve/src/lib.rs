@@ -7,7 +7,8 @@
 //! Invariants:
 //! - The same [`Input`] and the same facts give the same answer, in whatever order facts list files.
 //! - A protected distribution of the base is never replaced: Airflow itself, what its task processes have loaded,
-//!   what `--protect` names. Other distributions are replaced only when a requirement forces it, and each
+//!   what `--protect` names. Over Airflow 2 a worker process runs in the environment, so there what is loaded may be
+//!   replaced, and every environment has mode `process`. Other distributions are replaced only when a requirement forces it, and each
 //!   replacement is told ([`Resolution::shadows`]).
 //! - Requirements of kept distributions hold; where the base contradicts itself it is warned, not changed.
 //! - Nothing in a requirements file is ignored silently: what is not supported is refused with file and line.
@@ -52,7 +53,7 @@ pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
 pub use input::{BasePolicy, Input, Prerelease};
-pub use propose::{propose, propose_cap};
+pub use propose::{propose, propose_cap, propose_other};
 pub use requirements::{Expanded, RequirementsError, expand};
 pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

@@ -78,7 +78,7 @@ impl Answer<'_> {
             packages: Vec::new(),
             kept: Vec::new(),
             shadows: Vec::new(),
-            mode: Mode::Task,
+            mode: graph.base.mode,
             requested: Vec::new(),
             warnings: graph.base.warnings.clone(),
         };

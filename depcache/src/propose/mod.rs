@@ -1,5 +1,7 @@
 //! From a refusal to a proposal that works: resolved, built and imported before anybody sees it.
 
+use std::collections::BTreeSet;
+
 use depcache_resolve::{Change, Conflict, Expanded, Proposal, ResolveError};
 use uv_normalize::PackageName;
 
@@ -50,12 +52,13 @@ async fn search(
     let mut current = expanded.clone();
     let mut changes: Vec<Change> = Vec::new();
     for _ in 0..ROUNDS {
-        let Some(proposal) = step(context, index, &current, &obstacle).await.map_err(BuildError::Resolve)?
+        let Some((next, more)) =
+            step(context, index, &current, &obstacle).await.map_err(BuildError::Resolve)?
         else {
             return Ok(None);
         };
-        changes.extend(proposal.changes);
-        current = proposal.expanded;
+        changes.extend(more);
+        current = next;
         obstacle = match once(context, index, &current).await {
             Ok(built) => return Ok(Some(Proposed { changes, files: current.files, built })),
             Err(BuildError::Unsolvable { conflict, .. }) => Obstacle::Conflict(conflict),
@@ -66,26 +69,54 @@ async fn search(
     Ok(None)
 }
 
+/// The changed requirements, and what was changed.
+type Changed = Option<(Expanded, Vec<Change>)>;
+
 async fn step(
     context: &Context,
     index: &Index,
     current: &Expanded,
     obstacle: &Obstacle,
-) -> Result<Option<Proposal>, ResolveError> {
-    let session = &context.session;
+) -> Result<Changed, ResolveError> {
+    let taken = |proposal: Proposal| (proposal.expanded, proposal.changes);
     match obstacle {
-        Obstacle::Conflict(conflict) => session.propose(index, current, (**conflict).clone()).await,
-        Obstacle::Imports(failures) => {
-            for failure in failures {
-                let culprit =
-                    failure.failure.culprit.as_deref().and_then(|name| name.parse::<PackageName>().ok());
-                let failing = failure.name.parse::<PackageName>().ok();
-                let (Some(failing), Some(culprit)) = (failing, culprit) else { continue };
-                if let Some(found) = session.propose_cap(index, current, failing, culprit).await? {
-                    return Ok(Some(found));
-                }
+        Obstacle::Conflict(conflict) => {
+            Ok(context.session.propose(index, current, (**conflict).clone()).await?.map(taken))
+        }
+        Obstacle::Imports(failures) => after_imports(context, index, current, failures).await,
+    }
+}
+
+/// All failures are worked on before the next build: each failed in a process of its own. What broke a package is capped;
+/// without such a culprit another version of the package is taken.
+async fn after_imports(
+    context: &Context,
+    index: &Index,
+    current: &Expanded,
+    failures: &[ImportFailure],
+) -> Result<Changed, ResolveError> {
+    let (session, name) = (&context.session, |name: &str| name.parse::<PackageName>().ok());
+    let (mut expanded, mut changes, mut capped) = (current.clone(), Vec::new(), BTreeSet::new());
+    for failure in failures {
+        let Some(failing) = name(&failure.name) else { continue };
+        let culprit = failure.failure.culprit.as_deref().and_then(name);
+        let mut found = None;
+        if let Some(culprit) = culprit {
+            if capped.contains(&culprit) {
+                continue;
             }
-            Ok(None)
+            found = session.propose_cap(index, &expanded, failing.clone(), culprit.clone()).await?;
+            if found.is_some() {
+                capped.insert(culprit);
+            }
+        }
+        if found.is_none() {
+            found = session.propose_other(index, &expanded, failing).await?;
+        }
+        if let Some(found) = found {
+            expanded = found.expanded;
+            changes.extend(found.changes);
         }
     }
+    Ok((!changes.is_empty()).then_some((expanded, changes)))
 }

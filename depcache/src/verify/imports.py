@@ -26,20 +26,55 @@ def modules(dist):
     return sorted(".".join(name) for name in shallow)
 
 
-def provider_is_discovered(name):
+class NotAccepted(Exception):
+    """Airflow itself refuses the provider: nobody else is to blame."""
+
+
+def refused_providers():
+    """Normalised name → reason, of each provider whose description breaks Airflow's schema.
+
+    One of them is enough to end the discovery of all, and with it commands of Airflow that need it.
+    """
+    from airflow.providers_manager import ProvidersManager
+
+    validator = getattr(ProvidersManager(), "_provider_schema_validator", None)
+    refused = {}
+    for dist in importlib.metadata.distributions():
+        for entry in dist.entry_points:
+            if entry.group == "apache_airflow_provider" and validator is not None:
+                try:
+                    validator.validate(entry.load()())
+                except Exception as error:  # noqa: BLE001 - whatever it is, Airflow would end by it too
+                    refused[normalised(dist.metadata["Name"])] = getattr(error, "message", None) or str(error)
+    return refused
+
+
+def provider_is_discovered(name, requested):
     """Airflow itself must list the provider, with the data that its own entry point gives."""
     from airflow.providers_manager import ProvidersManager
 
     for entry in importlib.metadata.distribution(name).entry_points:
         if entry.group == "apache_airflow_provider":
             if entry.load()().get("package-name") != name:
-                raise RuntimeError(f"get_provider_info() of {name} names another package")
-    if name not in ProvidersManager().providers:
-        raise RuntimeError(f"Airflow's provider discovery does not list {name}")
+                raise NotAccepted(f"get_provider_info() of {name} names another package")
+    try:
+        providers = ProvidersManager().providers
+    except Exception:
+        refused = refused_providers()
+        if name in refused:
+            version = importlib.metadata.version("apache-airflow")
+            raise NotAccepted(f"Airflow {version} cannot read what this provider says of itself, and lists no "
+                              f"provider any more: {refused[name]}") from None
+        if requested.intersection(refused):
+            return  # told with that one
+        raise
+    if name not in providers:
+        raise NotAccepted(f"Airflow's provider discovery does not list {name}")
 
 
 def main():
     tables, results = owners(), []
+    requested = {normalised(name) for name in sys.argv[2:]}
     for name in sys.argv[2:]:
         started, tried = time.monotonic(), []
         result = {"name": name, "modules": tried, "failure": None, "culprit": None}
@@ -49,10 +84,11 @@ def main():
                 tried.append(module)
                 importlib.import_module(module)
             if normalised(name).startswith(PROVIDER) and importlib.util.find_spec("airflow.providers_manager"):
-                provider_is_discovered(name)
+                provider_is_discovered(name, requested)
         except BaseException as error:  # noqa: BLE001 - even SystemExit at import time is a failed import
             result["failure"] = told(error)
-            result["culprit"] = culprit(error, normalised(name), tables)
+            alone = isinstance(error, NotAccepted)
+            result["culprit"] = None if alone else culprit(error, normalised(name), tables)
         result["took_ms"] = int((time.monotonic() - started) * 1000)
         results.append(result)
     answer(results)

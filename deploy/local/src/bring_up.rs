@@ -60,7 +60,7 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
     step.done("");
     forget_publications(state).await?;
     let base = base::ready(state, progress).await?;
-    let step = progress.step("Airflow: tables, API server, scheduler");
+    let step = progress.step("Airflow: tables, API, scheduler");
     airflow::start(state, &base).await?;
     step.done(&state.airflow_url());
     repository::create(state).await?;
@@ -84,12 +84,14 @@ fn fresh(state: &State) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A new repository starts at its first publication, and its bill at nothing.
+/// A new repository starts at its first publication, and its bill at nothing; the base of the last time may be another
+/// line's.
 async fn forget_publications(state: &State) -> Result<(), Failure> {
     let store = services::store(state)?;
+    let trees = format!("v1/trees/{}/", airflow::REPOSITORY);
     // The usage of the last bring-up goes with its repository: a bill is of one demo.
-    for prefix in [format!("v1/trees/{}/", airflow::REPOSITORY), domain::keys::USAGE.to_owned()] {
-        for listed in store.list(&prefix).await? {
+    for prefix in [&trees, domain::keys::USAGE, domain::keys::BASES] {
+        for listed in store.list(prefix).await? {
             store.delete(&listed.key).await?;
         }
     }

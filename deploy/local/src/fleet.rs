@@ -82,6 +82,18 @@ pub(crate) fn processes() -> Vec<Process> {
     found
 }
 
+/// Everything that descends from `pid`.
+pub(crate) fn below(pid: u32) -> Vec<u32> {
+    let processes = processes();
+    let mut found = vec![pid];
+    let mut looked = 0;
+    while let Some(&parent) = found.get(looked) {
+        found.extend(processes.iter().filter(|process| process.parent == parent).map(|process| process.pid));
+        looked += 1;
+    }
+    found.split_off(1)
+}
+
 /// SIGKILL. A process that has just ended is as good as killed.
 pub(crate) fn kill_now(pids: impl IntoIterator<Item = u32>) {
     let pids: BTreeSet<u32> = pids.into_iter().collect();

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::airflow::Line;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::state::State;
@@ -34,6 +35,9 @@ struct Arguments {
     /// Folder for everything that is made: data, logs, ports, pids.
     #[arg(long, global = true, default_value = ".demo", env = "UPDRAFT_LOCAL_STATE_DIR")]
     state_dir: PathBuf,
+    /// Line of Airflow.
+    #[arg(long, global = true, value_enum, default_value_t, env = "AIRFLOW")]
+    airflow: Line,
     /// An Airflow to use as the base, in place of the one that depcache installs.
     #[arg(long, global = true, value_name = "VENV", env = "UPDRAFT_LOCAL_BASE")]
     base: Option<PathBuf>,
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
-    let state = State::open(&arguments.state_dir, arguments.base.as_deref())?
+    let state = State::open(&arguments.state_dir, arguments.airflow, arguments.base.as_deref())?
         .with_versitygw(arguments.versitygw.as_deref())?;
     match arguments.command {
         Command::Up => {
@@ -93,7 +97,10 @@ async fn run(arguments: Arguments, progress: &Progress) -> Result<u8, Failure> {
         Command::Down => bring_up::down(&state, progress).await?,
         Command::Urls => bring_up::print_urls(&state),
         Command::Measure { what } => return measure::run(what, &state, progress).await,
-        Command::Demo => return demo::run(&state.with_overrides(demo::overrides()), progress).await,
+        Command::Demo => {
+            let overrides = demo::overrides(state.airflow());
+            return demo::run(&state.with_overrides(overrides), progress).await;
+        }
         Command::Failures { rows } => {
             let overrides = failures::overrides(&state);
             return failures::run(&state.with_overrides(overrides), progress, &rows).await;

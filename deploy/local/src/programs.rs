@@ -16,6 +16,9 @@ use crate::state::State;
 /// short enough to see it go.
 const IDLE_S: u32 = 25;
 
+/// Slots of a worker for ordinary tasks.
+pub(crate) const DEFAULT_SLOTS: usize = 4;
+
 /// Prices of the demo.
 const PRICES: &str = include_str!("../prices.toml");
 
@@ -107,17 +110,17 @@ pub(crate) fn sync_environment(state: &State, base: &Path) -> BTreeMap<String, S
             ("UPDRAFT_REPOSITORY", REPOSITORY.to_owned()),
             ("UPDRAFT_BASE_PYTHON", base.join("bin/python").display().to_string()),
             ("UPDRAFT_STATE_DIR", sync_state(state).display().to_string()),
-            ("UPDRAFT_AIRFLOW_URL", state.airflow_url()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    env.extend(airflow::sync_variables(state).into_iter().map(|(name, value)| (name.to_owned(), value)));
     env.extend(state.overrides().sync.clone());
     env
 }
 
 /// Two pools with min 0: one for ordinary tasks, one for the fan-out's queue.
 fn pools_file(state: &State, agent: &Path) -> String {
-    let pool = |name: &str, queue: &str, slots: u32, max: u32| {
+    let pool = |name: &str, queue: &str, slots: usize, max: u32| {
         let command: Vec<String> = [
             &agent.display().to_string(),
             "worker",
@@ -155,7 +158,7 @@ fn pools_file(state: &State, agent: &Path) -> String {
     format!(
         "state_dir = {}\ntick_ms = 200\n\n{}\n{}",
         serde_json::Value::from(state.path("autoscaler").display().to_string()),
-        pool("default", "default", 4, 2),
+        pool("default", "default", DEFAULT_SLOTS, 2),
         pool("short", "short", 8, 2),
     )
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::airflow::Line;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, write_json};
 
@@ -45,6 +46,9 @@ pub(crate) struct Secrets {
 struct Settings {
     ports: Ports,
     secrets: Secrets,
+    /// The line that was started last.
+    #[serde(default)]
+    airflow: Line,
 }
 
 /// Settings on top of the usual ones.
@@ -67,8 +71,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens a state folder, made when missing. Free ports are chosen unless something of it runs.
-    pub(crate) fn open(dir: &Path, base: Option<&Path>) -> Result<Self, Failure> {
+    /// Opens a state folder, made when missing. Free ports are chosen unless something of it runs; then ports and line are
+    /// those of what runs.
+    pub(crate) fn open(dir: &Path, airflow: Line, base: Option<&Path>) -> Result<Self, Failure> {
         for folder in ["", "logs", "airflow", "s3", "cache"] {
             let path = dir.join(folder);
             fs::create_dir_all(&path).map_err(Failure::file("create", path))?;
@@ -89,7 +94,7 @@ impl State {
                 // Those of an older version lack what came later.
                 let complete = other.filter(|settings| !settings.secrets.costs.is_empty());
                 let secrets = complete.map_or_else(secrets, |settings| Ok(settings.secrets))?;
-                let settings = Settings { ports: free_ports()?, secrets };
+                let settings = Settings { ports: free_ports()?, secrets, airflow };
                 write_json(&path, &settings)?;
                 settings
             }
@@ -128,6 +133,11 @@ impl State {
     /// An Airflow that was given as the base.
     pub(crate) fn given_base(&self) -> Option<&Path> {
         self.base.as_deref()
+    }
+
+    /// The line of Airflow.
+    pub(crate) fn airflow(&self) -> Line {
+        self.settings.airflow
     }
 
     /// With other settings than the usual ones.

@@ -1,14 +1,17 @@
-//! Sending a request: token, time limit, bounded repetition, errors in words.
+//! Sending a request: time limit, bounded repetition, errors in words.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::ACCEPT;
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
+use crate::api::Api;
+use crate::credentials::Credentials;
 use crate::error::{Error, Step, is_busy};
 
 /// One request at most: Airflow answers in well under a second, a log of some megabytes in a few.
@@ -20,27 +23,39 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Airflow's words in an error are cut here: a validation error repeats the request.
 const DETAIL_LIMIT_CHARS: usize = 300;
 
-/// How to get a token.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// SimpleAuthManager with `simple_auth_manager_all_admins`: a token without a login. Throw-away Airflows only.
-    AllAdmins,
-    /// A user and password.
-    User {
-        /// Name.
-        name: String,
-        /// Password.
-        password: SecretString,
-    },
-}
-
-/// A client of one Airflow. Cheap to clone; clones share the token.
+/// A client of one Airflow. Cheap to clone; clones share the token and what is known of the Airflow.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     address: String,
-    credentials: Credentials,
-    token: Arc<Mutex<Option<SecretString>>>,
+    pub(crate) credentials: Credentials,
+    pub(crate) token: Arc<Mutex<Option<SecretString>>>,
+    api: Arc<OnceCell<Api>>,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) step: Step,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
+    /// Form of the answer, when there are several.
+    pub(crate) accept: Option<&'static str>,
+}
+
+impl Ask {
+    pub(crate) fn get(step: Step, path: String) -> Self {
+        Self { step, method: Method::GET, path, body: None, accept: None }
+    }
+}
+
+/// With what a request proves who is asking.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof<'a> {
+    Nothing,
+    Token(&'a SecretString),
+    Password { name: &'a str, password: &'a SecretString },
 }
 
 impl Client {
@@ -59,7 +74,8 @@ impl Client {
             http,
             address: address.trim_end_matches('/').to_owned(),
             credentials,
-            token: Arc::new(Mutex::new(None)),
+            token: Arc::default(),
+            api: Arc::default(),
         })
     }
 
@@ -68,62 +84,61 @@ impl Client {
         &self.address
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, step: Step, path: &str) -> Result<T, Error> {
-        self.json(step, Method::GET, path, None).await
+    /// The version of the REST API that this Airflow speaks: asked once, without credentials.
+    pub async fn api(&self) -> Result<Api, Error> {
+        self.api.get_or_try_init(|| self.detect()).await.copied()
     }
 
-    pub(crate) async fn json<T: DeserializeOwned>(
-        &self,
-        step: Step,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<T, Error> {
-        let bytes = self
-            .send(step, method, path, body)
-            .await?
-            .bytes()
-            .await
-            .map_err(|source| unreachable(step, source))?;
+    async fn detect(&self) -> Result<Api, Error> {
+        let ask = async |api: Api| {
+            let path = format!("{}/version", api.prefix());
+            self.repeat(&Ask::get(Step::Version, path), Proof::Nothing).await.map(|_| api)
+        };
+        match ask(Api::V2).await {
+            // Airflow 2 does not know it.
+            Err(error) if error.is_not_found() => ask(Api::V1).await,
+            answer => answer,
+        }
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, step: Step, path: String) -> Result<T, Error> {
+        self.json(Ask::get(step, path)).await
+    }
+
+    pub(crate) async fn json<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, Error> {
+        let step = ask.step;
+        let bytes = self.send(ask).await?.bytes().await.map_err(|source| unreachable(step, source))?;
         serde_json::from_slice(&bytes).map_err(|source| Error::Answer { step, source })
     }
 
-    /// Send with a token; after a 401 once more with a fresh one.
-    pub(crate) async fn send(
-        &self,
-        step: Step,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response, Error> {
+    /// Send to a path below the API's, with proof; a token that is refused (401) is replaced once.
+    pub(crate) async fn send(&self, mut ask: Ask) -> Result<Response, Error> {
+        let api = self.api().await?;
+        ask.path = format!("{}{}", api.prefix(), ask.path);
+        if api == Api::V1 {
+            return self.repeat(&ask, self.password()).await;
+        }
         let token = self.token(None).await?;
-        match self.repeat(step, &method, path, body, Some(&token)).await {
+        match self.repeat(&ask, Proof::Token(&token)).await {
             Err(Error::Refused { status, .. }) if status == StatusCode::UNAUTHORIZED => {
                 let fresh = self.token(Some(&token)).await?;
-                self.repeat(step, &method, path, body, Some(&fresh)).await
+                self.repeat(&ask, Proof::Token(&fresh)).await
             }
             answer => answer,
         }
     }
 
-    /// Send as often as the method allows.
-    pub(crate) async fn repeat(
-        &self,
-        step: Step,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
-        token: Option<&SecretString>,
-    ) -> Result<Response, Error> {
+    /// Send to a whole path, as often as the method allows.
+    pub(crate) async fn repeat(&self, ask: &Ask, proof: Proof<'_>) -> Result<Response, Error> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let error = match self.once(step, method.clone(), path, body, token).await {
+            let error = match self.once(ask, proof).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             // A POST that reached Airflow may have been done.
-            let safe = *method != Method::POST
+            let safe = ask.method != Method::POST
                 || matches!(&error, Error::Unreachable { source, .. } if source.is_connect());
             if attempt == ATTEMPTS || !safe || !error.is_retryable() {
                 return Err(error);
@@ -133,19 +148,18 @@ impl Client {
         }
     }
 
-    async fn once(
-        &self,
-        step: Step,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        token: Option<&SecretString>,
-    ) -> Result<Response, Error> {
-        let mut request = self.http.request(method, format!("{}{path}", self.address));
-        if let Some(token) = token {
-            request = request.bearer_auth(token.expose_secret());
+    async fn once(&self, ask: &Ask, proof: Proof<'_>) -> Result<Response, Error> {
+        let step = ask.step;
+        let mut request = self.http.request(ask.method.clone(), format!("{}{}", self.address, ask.path));
+        request = match proof {
+            Proof::Nothing => request,
+            Proof::Token(token) => request.bearer_auth(token.expose_secret()),
+            Proof::Password { name, password } => request.basic_auth(name, Some(password.expose_secret())),
+        };
+        if let Some(form) = ask.accept {
+            request = request.header(ACCEPT, form);
         }
-        if let Some(body) = body {
+        if let Some(body) = &ask.body {
             request = request.json(body);
         }
         let response = request.send().await.map_err(|source| unreachable(step, source))?;
@@ -156,39 +170,9 @@ impl Client {
         let detail = if is_busy(status) { String::new() } else { response.text().await.unwrap_or_default() };
         Err(Error::Refused { step, status, detail: in_words(&detail) })
     }
-
-    /// The token; a fresh one when the shared one is still `stale`.
-    async fn token(&self, stale: Option<&SecretString>) -> Result<SecretString, Error> {
-        let mut shared = self.token.lock().await;
-        match shared.as_ref() {
-            Some(token) if stale.is_none_or(|s| s.expose_secret() != token.expose_secret()) => {
-                Ok(token.clone())
-            }
-            _ => Ok(shared.insert(self.fetch_token().await?).clone()),
-        }
-    }
-
-    async fn fetch_token(&self) -> Result<SecretString, Error> {
-        #[derive(serde::Deserialize)]
-        struct Token {
-            access_token: SecretString,
-        }
-        let (method, body) = match &self.credentials {
-            Credentials::AllAdmins => (Method::GET, None),
-            Credentials::User { name, password } => {
-                let body = serde_json::json!({"username": name, "password": password.expose_secret()});
-                (Method::POST, Some(body))
-            }
-        };
-        let response = self.repeat(Step::Token, &method, "/auth/token", body.as_ref(), None).await?;
-        let bytes = response.bytes().await.map_err(|source| unreachable(Step::Token, source))?;
-        let token: Token =
-            serde_json::from_slice(&bytes).map_err(|source| Error::Answer { step: Step::Token, source })?;
-        Ok(token.access_token)
-    }
 }
 
-fn unreachable(step: Step, source: reqwest::Error) -> Error {
+pub(crate) fn unreachable(step: Step, source: reqwest::Error) -> Error {
     // The address may carry credentials; the step says enough.
     Error::Unreachable { step, source: source.without_url() }
 }

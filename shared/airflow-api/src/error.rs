@@ -7,6 +7,8 @@ use reqwest::StatusCode;
 /// What was asked of Airflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Which API it speaks.
+    Version,
     /// A token.
     Token,
     /// One DAG.
@@ -32,6 +34,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Version => "its version",
             Self::Token => "a token",
             Self::Dag => "a DAG",
             Self::Pause => "pausing a DAG",
@@ -117,7 +120,9 @@ impl Error {
             Self::Refused { status, .. } if *status == StatusCode::FORBIDDEN => {
                 Some("the Airflow user needs the permission for this request")
             }
-            Self::Answer { .. } => Some("Updraft speaks the REST API of Airflow 3 (/api/v2)"),
+            Self::Answer { .. } => {
+                Some("Updraft speaks the REST APIs of Airflow 3 (/api/v2) and 2.11 (/api/v1)")
+            }
             _ => None,
         }
     }

@@ -1,8 +1,8 @@
 //! Is Airflow up, and its parts?
 
-use reqwest::Method;
 use serde::Deserialize;
 
+use crate::client::{Ask, Proof, unreachable};
 use crate::{Client, Error, Step};
 
 /// One part of Airflow.
@@ -19,7 +19,7 @@ impl Component {
     }
 }
 
-/// What `/api/v2/monitor/health` says. The heartbeats behind it are up to half a minute old.
+/// What Airflow says of itself. The heartbeats behind it are up to half a minute old.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Health {
     /// The metadata database.
@@ -37,12 +37,10 @@ pub struct Health {
 impl Client {
     /// Health; needs no token.
     pub async fn health(&self) -> Result<Health, Error> {
-        let step = Step::Health;
-        let response = self.repeat(step, &Method::GET, "/api/v2/monitor/health", None, None).await?;
-        let bytes = response
-            .bytes()
-            .await
-            .map_err(|source| Error::Unreachable { step, source: source.without_url() })?;
+        let (step, api) = (Step::Health, self.api().await?);
+        let path = format!("{}{}", api.prefix(), api.health());
+        let response = self.repeat(&Ask::get(step, path), Proof::Nothing).await?;
+        let bytes = response.bytes().await.map_err(|source| unreachable(step, source))?;
         serde_json::from_slice(&bytes).map_err(|source| Error::Answer { step, source })
     }
 }

@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::client::Ask;
 use crate::path::segment;
 use crate::{Client, Error, Step};
 
@@ -14,7 +15,7 @@ pub struct DagRun {
     pub dag_run_id: String,
     /// `queued`, `running`, `success`, `failed`.
     pub state: String,
-    /// Version that all its tasks run: in Updraft the publication id.
+    /// Version that all its tasks run: in Updraft the publication id. Airflow 2 has none.
     pub bundle_version: Option<String>,
 }
 
@@ -28,8 +29,8 @@ impl DagRun {
 /// One task of a run (one of its mapped instances).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TaskInstance {
-    /// UUIDv7, new with every try.
-    pub id: String,
+    /// UUIDv7, new with every try; Airflow 2 has none.
+    pub id: Option<String>,
     /// Task.
     pub task_id: String,
     /// -1 when not mapped.
@@ -83,39 +84,40 @@ const PAGE: u32 = 100;
 impl Client {
     /// Start a run. A run of this id that exists is a refusal (409).
     pub async fn trigger(&self, dag_id: &str, run_id: &str, conf: Value) -> Result<DagRun, Error> {
-        let body = json!({"logical_date": null, "dag_run_id": run_id, "conf": conf});
-        let path = format!("/api/v2/dags/{}/dagRuns", segment(dag_id));
-        self.json(Step::Trigger, Method::POST, &path, Some(&body)).await
+        let body = self.api().await?.new_run(run_id, conf);
+        let path = format!("/dags/{}/dagRuns", segment(dag_id));
+        self.json(Ask { method: Method::POST, body: Some(body), ..Ask::get(Step::Trigger, path) }).await
     }
 
     /// One run.
     pub async fn run(&self, dag_id: &str, run_id: &str) -> Result<DagRun, Error> {
-        self.get(Step::Run, &run_path(dag_id, run_id)).await
+        self.get(Step::Run, run_path(dag_id, run_id)).await
     }
 
     /// Runs of a DAG, at most 100.
     pub async fn runs(&self, dag_id: &str) -> Result<Vec<DagRun>, Error> {
-        let path = format!("/api/v2/dags/{}/dagRuns?limit={PAGE}", segment(dag_id));
-        Ok(self.get::<DagRuns>(Step::Run, &path).await?.dag_runs)
+        let path = format!("/dags/{}/dagRuns?limit={PAGE}", segment(dag_id));
+        Ok(self.get::<DagRuns>(Step::Run, path).await?.dag_runs)
     }
 
     /// Task instances of a run, at most 100.
     pub async fn task_instances(&self, dag_id: &str, run_id: &str) -> Result<Vec<TaskInstance>, Error> {
         let path = format!("{}/taskInstances?limit={PAGE}", run_path(dag_id, run_id));
-        Ok(self.get::<TaskInstances>(Step::Tasks, &path).await?.task_instances)
+        Ok(self.get::<TaskInstances>(Step::Tasks, path).await?.task_instances)
     }
 
     /// What an unmapped task returned.
     pub async fn returned(&self, dag_id: &str, run_id: &str, task_id: &str) -> Result<Value, Error> {
         let path = format!(
-            "{}/taskInstances/{}/xcomEntries/return_value",
+            "{}/taskInstances/{}/xcomEntries/return_value{}",
             run_path(dag_id, run_id),
-            segment(task_id)
+            segment(task_id),
+            self.api().await?.xcom_value()
         );
-        Ok(self.get::<XCom>(Step::Tasks, &path).await?.value)
+        Ok(self.get::<XCom>(Step::Tasks, path).await?.value)
     }
 }
 
 pub(crate) fn run_path(dag_id: &str, run_id: &str) -> String {
-    format!("/api/v2/dags/{}/dagRuns/{}", segment(dag_id), segment(run_id))
+    format!("/dags/{}/dagRuns/{}", segment(dag_id), segment(run_id))
 }

@@ -27,7 +27,7 @@ identity! {
 pub enum Mode {
     /// A freshly forked task process can be switched to it.
     Task,
-    /// It shadows what task processes have loaded: it needs a worker process of its own.
+    /// It needs a worker process of its own: it shadows what task processes have loaded, or its base is Airflow 2.
     Process,
 }
 

@@ -6,6 +6,7 @@
 mod cap;
 mod edit;
 mod loosen;
+mod other;
 
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::VersionOrUrl;
@@ -18,6 +19,7 @@ use crate::solve::resolve;
 use loosen::Step;
 
 pub use cap::propose_cap;
+pub use other::propose_other;
 
 /// Resolutions that one proposal may cost. Each takes seconds at worst; nobody waits longer for a suggestion.
 const MAX_ATTEMPTS: usize = 24;

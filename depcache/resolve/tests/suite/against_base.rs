@@ -120,6 +120,20 @@ fn shadowing_what_is_loaded_needs_an_explicit_word_and_a_process() {
 }
 
 #[test]
+fn over_airflow_2_a_worker_process_of_its_own_loads_everything_from_the_environment() {
+    let index = index().wheel("apache-airflow", "2.12.0", &[]).wheel("old", "1", &["apache-airflow>=2.12"]);
+    let record = || base(&[("lib", "1.5", &[]), ("apache-airflow", "2.11.2", &[])], &["lib"]);
+    let resolution = index.resolve("app==2.0", record()).unwrap();
+    assert_eq!(
+        (pins(&resolution), resolution.mode),
+        (vec!["app==2.0".into(), "lib==2.5".into()], Mode::Process)
+    );
+    assert!(resolution.warnings.is_empty(), "{:?}", resolution.warnings);
+    assert_eq!(index.resolve("tool==1.0", record()).unwrap().mode, Mode::Process);
+    assert!(index.resolve("old", record()).is_err(), "Airflow itself stays");
+}
+
+#[test]
 fn the_strict_policy_protects_everything() {
     let mut input = input(&[("requirements.txt", "app==2.0")], base(&[("lib", "1.5", &[])], &[]));
     input.base_policy = BasePolicy::Strict;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use depcache_resolve::requirements::ReadError;
-use depcache_resolve::{Input, Proposal, ResolveError, expand, propose, propose_cap, resolve};
+use depcache_resolve::{Input, Proposal, ResolveError, expand, propose, propose_cap, propose_other, resolve};
 
 use crate::world::{World, base, day, input, name, pins};
 
@@ -154,4 +154,27 @@ fn a_cap_extends_the_users_own_line() {
         again.map(|proposal| proposal.changes[0].after.clone()).as_deref(),
         Some("numpy>=1.20,<2,<1.26 ; python_version > '3'")
     );
+}
+
+#[test]
+fn another_version_is_taken_when_one_does_not_work_by_itself() {
+    let world = World::default()
+        .wheel("tool", "1", &[])
+        .wheel("tool", "2", &[])
+        .wheel("tool", "3", &["lib<2"])
+        .wheel("tool", "4", &["lib>=2"])
+        .wheel("lib", "1", &[])
+        .wheel("lib", "2", &[]);
+    let other = |lines: &str| {
+        let input = input(&[("requirements.txt", lines)], base(&[], &[]));
+        let found = propose_other(&input, &world, &name("tool")).unwrap()?;
+        shown(&found, &world, &input);
+        Some((found.expanded.files[0].text.clone(), found.changes[0].why.clone()))
+    };
+    let text = |lines: &str| other(lines).map(|(text, _)| text);
+    assert_eq!(text("tool==2  # mine\nlib<2\n").unwrap(), "tool==3  # mine\nlib<2\n");
+    assert_eq!(text("tool==4").unwrap(), "tool==3", "nothing is above it");
+    assert_eq!(text("tool").unwrap(), "tool==3");
+    assert_eq!(other("tool==2").unwrap().1, "tool 2 does not work here; 4 goes with everything else");
+    assert_eq!(text("lib"), None, "it is on no line of the user");
 }

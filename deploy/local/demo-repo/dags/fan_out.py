@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import time
 
-from airflow.sdk import DAG, task
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
 
 TASKS = 40
 

@@ -6,7 +6,12 @@ import datetime as dt
 import subprocess
 import sys
 
-from airflow.sdk import DAG, get_current_context, task
+try:
+    from airflow.sdk import DAG, get_current_context, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
+    from airflow.operators.python import get_current_context
 
 # Burns a tenth of a CPU for as many seconds as it is told.
 BURN = """

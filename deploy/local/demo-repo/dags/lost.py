@@ -5,7 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import time
 
-from airflow.sdk import DAG, get_current_context, task
+try:
+    from airflow.sdk import DAG, get_current_context, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
+    from airflow.operators.python import get_current_context
 
 with DAG("lost", schedule=None, start_date=dt.datetime(2024, 1, 1), catchup=False):
 

@@ -6,9 +6,14 @@ import datetime as dt
 
 import pandas as pd
 import sklearn
-from airflow.sdk import DAG, task
 from demo_process import worker_pid
 from sklearn.linear_model import LinearRegression
+
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
 
 GREETING = "hello from the first commit"
 

@@ -6,8 +6,14 @@ import datetime as dt
 import time
 
 import pandas as pd
-from airflow.sdk import DAG, get_current_context, task
 from demo_process import worker_pid
+
+try:
+    from airflow.sdk import DAG, get_current_context, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
+    from airflow.operators.python import get_current_context
 
 with DAG("two_minutes", schedule=None, start_date=dt.datetime(2024, 1, 1), catchup=False):
 

@@ -16,14 +16,14 @@ use crate::repository::{self, MODEL, REQUIREMENTS};
 /// A commit with the same requirements: fetched, checked, flipped.
 const CODE: Duration = Duration::from_mins(3);
 /// A build of one other package. The claim itself is harder: the two-minute task must still run when it is parsed.
-const ENVIRONMENT: Duration = Duration::from_mins(10);
+pub(super) const ENVIRONMENT: Duration = Duration::from_mins(10);
 /// Until the pinned run's first task runs.
-const STARTED: Duration = Duration::from_mins(2);
+pub(super) const STARTED: Duration = Duration::from_mins(2);
 /// Two minutes of work, and the task after it.
-const LONG_RUN: Duration = Duration::from_mins(7);
+pub(super) const LONG_RUN: Duration = Duration::from_mins(7);
 const PINNED: &str = "demo-pinned";
 /// Another pandas than the newest that goes with the other requirements.
-const OTHER_PANDAS: &str = "2.2.3";
+pub(super) const OTHER_PANDAS: &str = "2.2.3";
 
 /// Pushes a change of a DAG file; answers its publication.
 pub(super) async fn code(
@@ -50,7 +50,7 @@ pub(super) async fn code(
     Ok(publication)
 }
 
-/// Pins another pandas while the two-minute task runs.
+/// Airflow 3: pins another pandas while the two-minute task runs; its run keeps the old one. For 2.11 see `roll`.
 pub(super) async fn environment(
     watch: &Watch<'_>,
     progress: &Progress,
@@ -105,7 +105,7 @@ pub(super) async fn environment(
 }
 
 /// The same file with another pandas.
-fn repin(requirements: &str) -> String {
+pub(super) fn repin(requirements: &str) -> String {
     let pin = |line: &str| {
         let name: String =
             line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();

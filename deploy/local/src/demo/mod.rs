@@ -6,12 +6,15 @@ mod change;
 mod drain;
 mod main_job;
 mod push;
+mod roll;
 mod sync_view;
 mod verdict;
 mod watch;
+mod worker_processes;
 
 use std::time::Duration;
 
+use crate::airflow::Line;
 use crate::bring_up;
 use crate::failure::Failure;
 use crate::ledger::write_json;
@@ -22,13 +25,10 @@ use verdict::Verdict;
 pub(crate) use watch::Watch;
 
 /// Airflow notices a lost heartbeat after five minutes by default: too long to watch.
-pub(crate) fn overrides() -> Overrides {
-    let airflow = [
-        ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "30"),
-        ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL", "5"),
-    ];
+pub(crate) fn overrides(airflow: Line) -> Overrides {
+    let airflow = airflow.quick_to_notice().iter();
     Overrides {
-        airflow: airflow.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        airflow: airflow.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         ..Overrides::default()
     }
 }
@@ -72,7 +72,10 @@ async fn claims(watch: &Watch<'_>, progress: &Progress, verdict: &mut Verdict) -
     let first = push::accepted(watch, progress, verdict, &proposal).await?;
     main_job::run(watch, progress, verdict).await?;
     let second = change::code(watch, progress, verdict, &first).await?;
-    change::environment(watch, progress, verdict, &second).await?;
+    match watch.state.airflow() {
+        Line::Three => change::environment(watch, progress, verdict, &second).await?,
+        Line::Two => roll::environment(watch, progress, verdict, &second).await?,
+    }
     accidents::leftover(watch, progress, verdict).await?;
     accidents::lost(watch, progress, verdict).await?;
     drain::to_zero(watch, progress, verdict).await?;

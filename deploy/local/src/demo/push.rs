@@ -52,6 +52,11 @@ pub(super) async fn refused(
         ),
         !refusal.words.is_empty() && !proposal.is_empty(),
     );
+    verdict.add(
+        "the proposal caps NumPy, on which scikit-learn 1.3.0 breaks",
+        proposal.lines().collect::<Vec<_>>().join(", "),
+        refusal.words.contains("scikit-learn") && proposal.lines().any(|line| line == "numpy<2"),
+    );
     let (health, errors) = (watch.airflow.health().await?, watch.airflow.import_errors().await?);
     let current = watch.current().await?;
     verdict.add(

@@ -6,11 +6,12 @@ use std::time::Duration;
 use airflow_api::{Client, DagRun};
 use broker::{Broker, Pidbox};
 use domain::{Publication, PublicationId, Ref, RepositoryName};
+use jiff::Timestamp;
 use objectstore::Store;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::airflow::{self, REPOSITORY};
+use crate::airflow::{self, Line, REPOSITORY};
 use crate::failure::Failure;
 use crate::process::until;
 use crate::services;
@@ -22,6 +23,9 @@ pub(crate) const DAGS: [&str; 5] = ["model", "fan_out", "two_minutes", "leftover
 const SHORT_RUN: Duration = Duration::from_mins(3);
 /// Airflow parses after a flip: a new dag-processor starts, the files are parsed.
 const PARSE: Duration = Duration::from_mins(2);
+
+/// Agents hear of a flip at once, or find it at their next poll.
+const FOLLOWED: Duration = Duration::from_secs(1);
 
 /// Everything that the demo looks at.
 #[derive(Debug)]
@@ -81,15 +85,22 @@ impl<'a> Watch<'a> {
         .await
     }
 
-    /// Waits until new runs of every DAG get this publication.
+    /// Waits until new runs of every DAG get this publication. Airflow 2 knows no versions: there every file must have been
+    /// parsed after the dag-processor's agent had time to follow.
     pub(crate) async fn parsed(&self, publication: &PublicationId) -> Result<(), Failure> {
-        let wanted = publication.to_string();
+        let (wanted, since) = (publication.to_string(), Timestamp::now() + FOLLOWED);
         let what = format!("Airflow parses every DAG of {wanted}");
         until(&what, PARSE, || async {
             for dag_id in DAGS {
                 let dag = self.airflow.dag(dag_id).await.map_err(|error| error.to_string())?;
-                if dag.bundle_version.as_ref() != Some(&wanted) || dag.has_import_errors {
-                    return Err(format!("{dag_id} at {}", dag.bundle_version.unwrap_or_default()));
+                let time = dag.last_parsed_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+                let is_parsed = match self.state.airflow() {
+                    Line::Three => dag.bundle_version.as_ref() == Some(&wanted),
+                    Line::Two => time.is_some_and(|time| time > since),
+                };
+                if !is_parsed || dag.has_import_errors {
+                    let seen = dag.bundle_version.or(dag.last_parsed_time).unwrap_or_default();
+                    return Err(format!("{dag_id} at {seen}"));
                 }
             }
             Ok(())

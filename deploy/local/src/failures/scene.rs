@@ -106,7 +106,7 @@ impl Scene<'_> {
 
     /// The worker that runs a run's task, with the pids of pool child and task runner.
     pub(super) async fn where_it_runs(&self, run: &str) -> Result<(Worker, u32, u32), Failure> {
-        let id = self.instance(run).await?.id;
+        let id = self.instance(run).await?.id.unwrap_or_default();
         let wanted = format!("airflow worker -- {id}");
         let missing =
             || Failure::Unexpected { what: format!("the processes of {run}"), seen: "none".to_owned() };

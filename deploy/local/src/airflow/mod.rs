@@ -1,12 +1,17 @@
-//! Airflow: its settings, its components, and a client of its API.
+//! Airflow: its lines, their settings and components, and a client of the API.
+
+mod three;
+mod two;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use airflow_api::{Client, Credentials};
+use airflow_api::Client;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::ledger::Entry;
 use crate::machine;
 use crate::process::{Program, until_served};
 use crate::services::{AIRFLOW_LOGS, s3_environment};
@@ -14,6 +19,8 @@ use crate::state::State;
 
 /// The repository of the demo: bundle name, and name in the store.
 pub(crate) const REPOSITORY: &str = "demo";
+/// Folder of the DAG files in it.
+const DAGS: &str = "dags";
 /// Connection that Airflow writes and reads logs with.
 const LOG_CONNECTION: &str = "updraft_logs";
 /// The API server imports most of Airflow; a loaded machine with cold caches takes long.
@@ -21,17 +28,73 @@ const START: Duration = Duration::from_mins(3);
 /// Not a secret: there are no stored connections to protect in a database that lives as long as one demo.
 const FERNET_KEY: &str = "6ZbLxVQ2nT9L1m3N2N2kqk8iG2vC6p6xQpKJ3rQ0b1A=";
 
+/// A line of Airflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+pub(crate) enum Line {
+    /// Airflow 3.3.2: tasks switch to the environment of their run.
+    #[default]
+    #[value(name = "3.3")]
+    #[serde(rename = "3.3")]
+    Three,
+    /// Airflow 2.11.2: a worker process for each environment.
+    #[value(name = "2.11")]
+    #[serde(rename = "2.11")]
+    Two,
+}
+
+/// What installs a base of a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe {
+    /// Its exact version.
+    pub version: &'static str,
+    /// Exact versions and hashes; no addresses.
+    pub requirements: &'static str,
+    /// Distributions that have no wheel on any index: pip makes one. depcache takes wheels only.
+    pub source_only: &'static [&'static str],
+    /// File in the state folder that remembers the installed base.
+    pub record: &'static str,
+}
+
+impl Line {
+    /// How its base is made.
+    pub(crate) fn recipe(self) -> Recipe {
+        match self {
+            Self::Three => three::RECIPE,
+            Self::Two => two::RECIPE,
+        }
+    }
+
+    /// Settings with which a lost task is noticed within a minute.
+    pub(crate) fn quick_to_notice(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Three => &three::QUICK_TO_NOTICE,
+            Self::Two => &two::QUICK_TO_NOTICE,
+        }
+    }
+
+    /// Settings that only this line has, without their prefix, and variables of its processes.
+    fn settings(self, state: &State) -> Settings {
+        match self {
+            Self::Three => three::settings(state),
+            Self::Two => two::settings(state),
+        }
+    }
+}
+
+/// What a line adds to the settings of both.
+#[derive(Debug, Default)]
+struct Settings {
+    /// `SECTION__KEY` → value.
+    options: Vec<(&'static str, String)>,
+    /// Other variables.
+    variables: Vec<(&'static str, String)>,
+}
+
 /// Variables of every Airflow process, and of Updraft's processes that start one.
 pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String> {
-    let (ports, secrets) = (state.ports(), state.secrets());
+    let ports = state.ports();
     let database = format!("postgres@127.0.0.1:{}/postgres", ports.postgres);
     let path = |name: &str| state.path(name).display().to_string();
-    let bundles = serde_json::json!([{
-        "name": REPOSITORY,
-        "classpath": "updraft_airflow.bundle.UpdraftBundle",
-        // Airflow follows a flip at its next look; the default is five minutes.
-        "kwargs": {"repository": REPOSITORY, "subdir": "dags", "refresh_interval": 1},
-    }]);
     let log_connection = serde_json::json!({
         "conn_type": "aws",
         "extra": {"endpoint_url": format!("http://127.0.0.1:{}", ports.s3), "region_name": "us-east-1"},
@@ -39,19 +102,10 @@ pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String
     let options = [
         ("CORE__EXECUTOR", "CeleryExecutor".to_owned()),
         ("CORE__LOAD_EXAMPLES", "False".to_owned()),
-        ("CORE__DAGS_FOLDER", path("airflow/none")),
         ("CORE__DAGS_ARE_PAUSED_AT_CREATION", "False".to_owned()),
         ("CORE__FERNET_KEY", FERNET_KEY.to_owned()),
-        ("CORE__EXECUTION_API_SERVER_URL", format!("{}/execution/", state.airflow_url())),
         ("CORE__PARALLELISM", "64".to_owned()),
         ("CORE__MAX_ACTIVE_TASKS_PER_DAG", "64".to_owned()),
-        ("CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True".to_owned()),
-        ("API_AUTH__JWT_SECRET", secrets.jwt.clone()),
-        ("API__SECRET_KEY", secrets.api.clone()),
-        ("API__BASE_URL", state.airflow_url()),
-        ("API__HOST", "127.0.0.1".to_owned()),
-        ("API__PORT", ports.airflow.to_string()),
-        ("API__WORKERS", "1".to_owned()),
         ("DATABASE__SQL_ALCHEMY_CONN", format!("postgresql+psycopg2://{database}")),
         ("CELERY__BROKER_URL", state.redis_url()),
         ("CELERY__RESULT_BACKEND", format!("db+postgresql://{database}")),
@@ -62,30 +116,23 @@ pub(crate) fn environment(state: &State, base: &Path) -> BTreeMap<String, String
         ("LOGGING__TRIGGER_LOG_SERVER_PORT", ports.triggerer_logs.to_string()),
         ("SCHEDULER__ENABLE_HEALTH_CHECK", "False".to_owned()),
         ("SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "0.2".to_owned()),
-        ("DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", bundles.to_string()),
-        ("DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", path("airflow/bundles")),
-        ("DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL", "1".to_owned()),
-        ("DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL", "5".to_owned()),
         ("USAGE_DATA_COLLECTION__ENABLED", "False".to_owned()),
     ];
+    let own = state.airflow().settings(state);
     let mut env = machine::environment();
     env.extend(s3_environment(state));
-    env.extend(options.map(|(name, value)| (format!("AIRFLOW__{name}"), value)));
+    env.extend(
+        options.into_iter().chain(own.options).map(|(name, value)| (format!("AIRFLOW__{name}"), value)),
+    );
+    env.extend(own.variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let overrides = &state.overrides().airflow;
     env.extend(overrides.iter().map(|(name, value)| (format!("AIRFLOW__{name}"), value.clone())));
     env.extend([
         ("AIRFLOW_HOME".to_owned(), path("airflow")),
         (format!("AIRFLOW_CONN_{}", LOG_CONNECTION.to_uppercase()), log_connection.to_string()),
-        // Where the wheel is not installed in the image. The switch keeps this entry and never adds one.
-        ("PYTHONPATH".to_owned(), plugin().display().to_string()),
         ("PATH".to_owned(), format!("{}:{}", base.join("bin").display(), env["PATH"])),
     ]);
     env
-}
-
-/// Sources of the plugin in this checkout.
-fn plugin() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin/src")
 }
 
 /// A component of Airflow in the base.
@@ -93,10 +140,13 @@ pub(crate) fn component(state: &State, base: &Path, name: &str, args: &[&str]) -
     Program::new(name, &base.join("bin/airflow"), args, environment(state, base))
 }
 
-/// Makes the tables, then starts API server and scheduler and waits until the API answers.
+/// Makes the tables, then starts the server of the API and the scheduler and waits until the API answers.
 pub(crate) async fn start(state: &State, base: &Path) -> Result<(), Failure> {
     component(state, base, "db-migrate", &["db", "migrate"]).run(state).await?;
-    let server = component(state, base, "api-server", &["api-server"]).start(state)?;
+    let server: Entry = match state.airflow() {
+        Line::Three => three::serve(state, base)?,
+        Line::Two => two::serve(state, base).await?,
+    };
     component(state, base, "scheduler", &["scheduler"]).start(state)?;
     let client = client(state)?;
     until_served(state, &server, "Airflow's API answers", START, || async {
@@ -107,5 +157,18 @@ pub(crate) async fn start(state: &State, base: &Path) -> Result<(), Failure> {
 
 /// A client of the API.
 pub(crate) fn client(state: &State) -> Result<Client, Failure> {
-    Ok(Client::new(&state.airflow_url(), Credentials::AllAdmins)?)
+    let credentials = match state.airflow() {
+        Line::Three => three::credentials(),
+        Line::Two => two::credentials(state),
+    };
+    Ok(Client::new(&state.airflow_url(), credentials)?)
+}
+
+/// Variables by which sync may ask this Airflow to parse.
+pub(crate) fn sync_variables(state: &State) -> Vec<(&'static str, String)> {
+    let mut variables = vec![("UPDRAFT_AIRFLOW_URL", state.airflow_url())];
+    if state.airflow() == Line::Two {
+        variables.extend(two::user(state));
+    }
+    variables
 }
