@@ -72,7 +72,16 @@ pub(crate) async fn up(state: &State, progress: &Progress) -> Result<PathBuf, Fa
 
 /// Forgets what belongs to the last repository; layers, environments and caches stay.
 fn fresh(state: &State) -> Result<(), Failure> {
-    let gone = ["logs", "airflow", "sync", "autoscaler", "volume/trees", "volume/current", "volume/workers"];
+    let gone = [
+        "logs",
+        "airflow",
+        "sync",
+        "autoscaler",
+        "volume/trees",
+        "volume/current",
+        "volume/dags",
+        "volume/workers",
+    ];
     for path in gone.map(|name| state.path(name)).into_iter().chain([services::log_folder(state)]) {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(Failure::file("remove", &path))?;
