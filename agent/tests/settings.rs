@@ -34,7 +34,7 @@ fn each_setting_says_where_it_comes_from() {
     costs_url is not set
     cpu_milli is not set
     dags_subdir = dags  (default)
-    delete_local_logs is not set
+    delete_local_logs = false  (default)
     drain_timeout_s = 60  (file)
     log = info  (default)
     log_format = auto  (default)

@@ -19,6 +19,10 @@ step() { # step NAME COMMAND…
 # Whatever happens: nothing that the main job started stays.
 trap '"$bin/updraft-local" --state-dir "$state" down || true' EXIT
 
+installed() { # installed RECORD: the path of a base that a bring-up remembers
+    sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/$1"
+}
+
 plugin_tests() {
     local python
     for python in "${UPDRAFT_LOCAL_PYTHON:-}" python3.11 python3; do
@@ -44,12 +48,12 @@ step "build" make --no-print-directory build
 step "house rules" make --no-print-directory house
 # First the product's main job: it also installs the Airflow that the tests run on.
 step "main job on real Airflow" "$bin/updraft-local" --state-dir "$state" demo
-base=$(sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/base.json")
-export UPDRAFT_TEST_AIRFLOW="$base"
+export UPDRAFT_TEST_AIRFLOW="$(installed base.json)"
 # The rows whose answer is Updraft's own; `make soak` provokes all of them.
 step "failures on real Airflow" "$bin/updraft-local" --state-dir "$state" failures \
     agent worker both pool-child task redis-empty s3 disk memory
 step "main job on Airflow 2.11" "$bin/updraft-local" --state-dir "$state" --airflow 2.11 demo
+export UPDRAFT_TEST_AIRFLOW2="$(installed base-2.11.json)"
 step "plugin, on the same Airflow" plugin_tests
 step "versitygw" versitygw
 step "every other test" cargo test --profile ci --locked --workspace --no-fail-fast

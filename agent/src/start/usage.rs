@@ -91,8 +91,8 @@ fn journal(folder: &Path) -> Option<Journal> {
 fn folder(settings: &WorkerSettings, volume: &Path, node: &str) -> PathBuf {
     match &settings.state_dir {
         Some(state) => state.join("usage"),
-        // Not in the worker's folder, which goes with its last log.
-        None => volume.join("usage").join(node),
+        // What a worker's agent leaves there for good, its neighbours on the volume finish (`Workplace`).
+        None => volume.join("workers").join(node).join("usage"),
     }
 }
 

@@ -151,6 +151,11 @@ impl Usage {
     pub fn reap(&self, pid: u32, reap: impl FnOnce() -> bool) {
         let mut meter = locked(&self.meter);
         let (stat, before) = (Stat::of(pid), of_children());
+        if stat.is_some_and(|stat| !meter.may_reap(stat.id)) {
+            // At the next round; a look at it comes first.
+            self.woken.notify_one();
+            return;
+        }
         if !reap() {
             return;
         }

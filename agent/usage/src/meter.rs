@@ -99,7 +99,13 @@ impl Meter {
         }
     }
 
-    /// The agent has reaped an orphan.
+    /// A table has shown this process ended, so that its counters are final and what it had reaped itself is settled:
+    /// the agent may reap it. Reaped earlier, children that it reaped since the last table would be counted twice.
+    pub fn may_reap(&self, id: ProcessId) -> bool {
+        self.ledger.known.get(&id).is_some_and(|known| known.ended)
+    }
+
+    /// The agent has reaped an orphan, which it [may](Meter::may_reap).
     pub fn reaped(&mut self, process: &Reaped, now: Now) {
         let charge = self.ledger.reaped(process, &self.attempts);
         self.book_late(&[charge], now);

@@ -73,8 +73,12 @@ impl Kernel {
 
     /// A parent awaits its ended children.
     pub fn reap(&mut self, parent: u32) -> Vec<Reaped> {
-        let ended: Vec<Process> =
-            self.processes.values().filter(|child| child.parent == parent && child.ended).cloned().collect();
+        self.reap_those(parent, |_| true)
+    }
+
+    pub fn reap_those(&mut self, parent: u32, may: impl Fn(ProcessId) -> bool) -> Vec<Reaped> {
+        let ended = |child: &&Process| child.parent == parent && child.ended && may(child.id);
+        let ended: Vec<Process> = self.processes.values().filter(ended).cloned().collect();
         for child in &ended {
             self.processes.remove(&child.id.pid);
             if let Some(parent) = self.processes.get_mut(&parent) {

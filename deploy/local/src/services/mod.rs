@@ -18,6 +18,9 @@ pub(crate) async fn start(state: &State) -> Result<(), Failure> {
     postgres::wait(state, &postgres).await
 }
 
+/// Before a server is started again on a port that is taken.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// One of the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -38,6 +41,21 @@ impl Service {
 
     /// Starts it again after it was killed; Redis is empty then, the others have their data.
     pub(crate) async fn again(self, state: &State) -> Result<(), Failure> {
+        /// A client that tries again and again can, by chance, be connected to itself on the port of a server that is away,
+        /// and hold it for a moment.
+        const TRIES: usize = 5;
+        let mut tried = self.try_again(state).await;
+        for _ in 1..TRIES {
+            if !matches!(tried, Err(Failure::Ended { .. })) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            tried = self.try_again(state).await;
+        }
+        tried
+    }
+
+    async fn try_again(self, state: &State) -> Result<(), Failure> {
         match self {
             Self::Redis => redis::wait(state, &redis::start(state)?).await,
             Self::Postgres => postgres::wait(state, &postgres::again(state)?).await,
