@@ -1,7 +1,7 @@
 //! The dashboard as people see it, in Chromium: empty, running, after a day of a hundred thousand rows, and (ignored,
 //! for `make soak`) of a million. Pictures go to `UPDRAFT_TEST_PICTURES` when that is set.
 
-#![allow(clippy::unwrap_used)] // a test may panic
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may panic; its figures are kept
 
 mod support;
 

@@ -68,7 +68,7 @@ fn live_rows_and_files_count_once() {
             .iter()
             .cloned()
             .map(|mut row| {
-                row.window_end = (row.window_start + row.window_end) / 2;
+                row.window_end = u64::midpoint(row.window_start, row.window_end);
                 row.cpu_user_ns /= 3;
                 row.state = if row.kind == UsageKind::Task { "running".into() } else { row.state };
                 row
@@ -82,9 +82,11 @@ fn live_rows_and_files_count_once() {
     }
     let live = costs(&server, "by=task");
     // The files bring the same rows, and nothing changes.
-    files.iter().for_each(|rows| drop(place.put(rows)));
+    for rows in &files {
+        place.put(rows);
+    }
     let stored = || server.get("/v1/costs").json()["read"]["files"].as_u64().unwrap();
-    testkit::wait_for(Duration::from_secs(60), "the files are taken", || {
+    testkit::wait_for(Duration::from_mins(1), "the files are taken", || {
         if stored() == files.len() as u64 { Ok(()) } else { Err(format!("{} files", stored())) }
     });
     assert_eq!(costs(&server, "by=task"), live);

@@ -245,7 +245,7 @@ impl Place {
             UsageKind::Idle => self.idle += cell.quantities,
             UsageKind::Worker => self.worker += cell.quantities,
             UsageKind::Orphan | UsageKind::Overhead | UsageKind::Unattributed => {
-                self.taken += cell.quantities
+                self.taken += cell.quantities;
             }
             UsageKind::Callback => {}
         }

@@ -23,12 +23,10 @@ impl Ids {
             return Ok(*id);
         }
         let mut find = transaction.prepare_cached("SELECT id FROM name WHERE text = ?1")?;
-        let id = match find.query_row([text], |row| row.get(0)).optional()? {
-            Some(id) => id,
-            None => {
-                let mut insert = transaction.prepare_cached("INSERT INTO name (text) VALUES (?1)")?;
-                insert.insert([text])?
-            }
+        let id = if let Some(id) = find.query_row([text], |row| row.get(0)).optional()? {
+            id
+        } else {
+            transaction.prepare_cached("INSERT INTO name (text) VALUES (?1)")?.insert([text])?
         };
         self.0.insert(text.to_owned(), id);
         Ok(id)
@@ -42,13 +40,13 @@ impl Ids {
 
 pub(super) fn merge(rollup: &Rollup, ids: &mut Ids, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut known: HashMap<Name, i64> = HashMap::new();
-    let mut id = |name: Name| match known.get(&name) {
-        Some(id) => Ok(*id),
-        None => {
-            let id = ids.of(rollup.names.text(name), transaction)?;
-            known.insert(name, id);
-            Ok::<i64, rusqlite::Error>(id)
+    let mut id = |name: Name| {
+        if let Some(id) = known.get(&name) {
+            return Ok(*id);
         }
+        let id = ids.of(rollup.names.text(name), transaction)?;
+        known.insert(name, id);
+        Ok::<i64, rusqlite::Error>(id)
     };
     let mut hours = upsert(transaction, "hour", "hour, kind, pool, queue, dag, task, env")?;
     for (key, sum) in &rollup.hours {

@@ -13,6 +13,9 @@ use crate::cli::Report;
 const NAMED_WORKERS: usize = 5;
 const HOUR_S: i128 = 3_600;
 
+/// An amount of a line.
+type Amount = fn(&Line) -> Money;
+
 pub(super) fn render(command: &Report, figures: &Figures, width: usize) -> String {
     let totals = &figures.allocation.totals;
     let decimals = totals.workers.max(totals.parts()).decimals();
@@ -82,14 +85,14 @@ fn columns(command: &Report, figures: &Figures, decimals: u32) -> Vec<Column> {
         columns.push(counted("CPU h", |line| line.used.cpu_ns, HOUR_S * 1_000_000_000));
         columns.push(counted("GiB h", |line| line.used.mem_byte_s, HOUR_S << 30));
     }
-    let money = |head, of: fn(&Line) -> Money| {
+    let money = |head, of: Amount| {
         let amounts: Vec<Money> = folded.iter().map(of).collect();
         let total: Money = amounts.iter().copied().sum();
         let cells = shown(&amounts, decimals).into_iter().chain([total.rounded(decimals)]);
         Column::figures(head, cells.map(|units| decimal(units, decimals)).collect())
     };
     columns.push(money("tasks", |line| line.tasks));
-    let optional: [(&'static str, fn(&Line) -> Money); 5] = [
+    let optional: [(&'static str, Amount); 5] = [
         ("callbacks", |line| line.callbacks),
         ("orphans", |line| line.orphans),
         ("overhead", |line| line.overhead),
@@ -203,17 +206,15 @@ fn identity(figures: &Figures) -> Vec<String> {
 
 fn read(figures: &Figures) -> String {
     let found = &figures.found;
-    let mut text = format!("read {} rows in {} files", found.rows, found.files);
+    let mut parts = vec![format!("read {} rows in {} files", found.rows, found.files)];
     if found.missing > 0 {
-        text.push_str(&format!(
-            "; {} ROWS ARE MISSING (gaps in their numbers): figures are too low",
-            found.missing
-        ));
+        let missing = found.missing;
+        parts.push(format!("{missing} ROWS ARE MISSING (gaps in their numbers): figures are too low"));
     }
     if found.repeated > 0 {
-        text.push_str(&format!("; {} came twice and count once", found.repeated));
+        parts.push(format!("{} came twice and count once", found.repeated));
     }
-    text
+    parts.join("; ")
 }
 
 /// A quantity in units of `scale`, three decimals, rounded.

@@ -12,7 +12,7 @@ use crate::documents::{Costs, IdentityDocument};
 pub fn document() -> Value {
     let mut schemas = SchemaSettings::openapi3().into_generator();
     let query = query(&mut schemas);
-    let get = |summary: &str, schema: Value, query: &Value| {
+    let get = |summary: &str, schema: &Value, query: &Value| {
         json!({"get": {
             "summary": summary, "parameters": query,
             "responses": {"200": answer("The answer", schema), "400": refusal("The question cannot be read"),
@@ -24,17 +24,17 @@ pub fn document() -> Value {
         "summary": "Live usage rows of an agent; gzip is accepted",
         "security": [{"bearer": []}],
         "requestBody": {"required": true, "content": {"application/json": {"schema": schemas.subschema_for::<UsageRequest>()}}},
-        "responses": {"200": answer("Rows that are kept", schemas.subschema_for::<UsageAnswer>().to_value()),
+        "responses": {"200": answer("Rows that are kept", schemas.subschema_for::<UsageAnswer>().as_value()),
             "400": refusal("The rows cannot be read or cannot be"), "401": refusal("The token is wrong"),
             "503": refusal("The rows could not be kept; send them again")},
     }});
     let mut of = |schema: fn(&mut SchemaGenerator) -> schemars::Schema| schema(&mut schemas).to_value();
     let paths = json!({
-        "/v1/costs": get("Usage and cost of a window by something", of(SchemaGenerator::subschema_for::<Costs>), &query),
-        "/v1/series": get("Cost over time", of(SchemaGenerator::subschema_for::<SeriesDocument>), &query),
-        "/v1/identity": get("Does it add up, worker by worker?", of(SchemaGenerator::subschema_for::<IdentityDocument>), &query),
-        "/v1/zombies": get("Orphans and stuck tasks", of(SchemaGenerator::subschema_for::<ZombiesDocument>), &none),
-        "/v1/now": get("What runs now; today, this month", of(SchemaGenerator::subschema_for::<NowDocument>), &none),
+        "/v1/costs": get("Usage and cost of a window by something", &of(SchemaGenerator::subschema_for::<Costs>), &query),
+        "/v1/series": get("Cost over time", &of(SchemaGenerator::subschema_for::<SeriesDocument>), &query),
+        "/v1/identity": get("Does it add up, worker by worker?", &of(SchemaGenerator::subschema_for::<IdentityDocument>), &query),
+        "/v1/zombies": get("Orphans and stuck tasks", &of(SchemaGenerator::subschema_for::<ZombiesDocument>), &none),
+        "/v1/now": get("What runs now; today, this month", &of(SchemaGenerator::subschema_for::<NowDocument>), &none),
         "/v1/usage": usage,
     });
     schemas.subschema_for::<Refusal>();
@@ -59,12 +59,12 @@ fn query(schemas: &mut SchemaGenerator) -> Value {
     properties.into_iter().map(parameter).collect()
 }
 
-fn answer(description: &str, schema: Value) -> Value {
+fn answer(description: &str, schema: &Value) -> Value {
     json!({"description": description, "content": {"application/json": {"schema": schema}}})
 }
 
 fn refusal(description: &str) -> Value {
-    answer(description, json!({"$ref": "#/components/schemas/Refusal"}))
+    answer(description, &json!({"$ref": "#/components/schemas/Refusal"}))
 }
 
 #[cfg(test)]

@@ -33,10 +33,11 @@ impl ReadError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) if error.is_retryable() => exit::UNAVAILABLE,
-            Self::Store(objectstore::Error::Address { .. } | objectstore::Error::Key { .. }) => exit::DATA,
+            Self::Store(objectstore::Error::Address { .. } | objectstore::Error::Key { .. })
+            | Self::Damaged { .. }
+            | Self::Row(_) => exit::DATA,
             Self::Store(_) => exit::UNAVAILABLE,
             Self::Gone { .. } => exit::TRY_AGAIN,
-            Self::Damaged { .. } | Self::Row(_) => exit::DATA,
             Self::Decoder(_) => exit::BUG,
         }
     }

@@ -32,7 +32,7 @@ impl Server {
     /// Started, and done with what the store holds.
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         let server = Self::spawn(place, arguments);
-        testkit::wait_for(Duration::from_secs(120), "the store is read", || {
+        testkit::wait_for(Duration::from_mins(2), "the store is read", || {
             let ready = server.try_get("/readyz")?;
             if ready.status == 200 { Ok(()) } else { Err(ready.body) }
         });
@@ -81,7 +81,7 @@ impl Server {
     fn ask(&self, head: &str, body: &[u8]) -> Result<Answer, String> {
         let started = Instant::now();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let head = format!("{head}host: 127.0.0.1\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).map_err(|error| error.to_string())?;
         stream.write_all(body).map_err(|error| error.to_string())?;

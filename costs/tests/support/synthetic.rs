@@ -97,7 +97,7 @@ pub(crate) fn generate(shape: Shape, mut file: impl FnMut(u64, Vec<UsageRecord>)
         for (at, worker) in workers.iter_mut().enumerate() {
             files.entry(at).or_default().extend(worker.minute(at_ms, &mut dice));
         }
-        if (at_ms / MINUTE_MS + 1) % shape.minutes_per_file == 0 || minute + 1 == shape.minutes {
+        if (at_ms / MINUTE_MS + 1).is_multiple_of(shape.minutes_per_file) || minute + 1 == shape.minutes {
             for rows in std::mem::take(&mut files).into_values() {
                 file(at_ms / 3_600_000, rows);
             }
@@ -267,7 +267,7 @@ fn attempt(at_ms: u64, dice: &mut Dice) -> Attempt {
         dag,
         task,
         run_ms: at_ms / 3_600_000 * 3_600_000,
-        map_index: if dag % 9 == 0 { i64::try_from(dice.next(12)).unwrap_or(0) } else { -1 },
+        map_index: if dag.is_multiple_of(9) { i64::try_from(dice.next(12)).unwrap_or(0) } else { -1 },
         try_number: if dice.next(20) == 0 { 2 } else { 1 },
         minutes_left: if stuck { 90 } else { dice.skewed(2 + hunger / 6) },
         cpu_permille: if stuck { 0 } else { 60 + hunger * 3 },

@@ -45,7 +45,7 @@ pub(super) fn check(row: &UsageRecord) -> Result<(), RowError> {
     if row.schema != SCHEMA {
         return Err(RowError::Schema { writer: row.writer.clone(), seq: row.seq, found: row.schema });
     }
-    let texts =
+    let ids =
         [&row.writer, &row.worker, &row.pool, &row.queue, &row.dag_id, &row.task_id, &row.run_id, &row.state];
     let tests = [
         ("window_end", row.window_end < row.window_start || row.window_end > MAX_TIME_MS),
@@ -57,7 +57,7 @@ pub(super) fn check(row: &UsageRecord) -> Result<(), RowError> {
         ("io_write_bytes", row.io_write_bytes > MAX_BYTES),
         ("log_bytes", row.log_bytes > MAX_BYTES),
         ("slots", row.slots > MAX_SLOTS),
-        ("a text", texts.iter().any(|text| text.len() > MAX_TEXT_BYTES)),
+        ("a text", ids.iter().any(|text| text.len() > MAX_TEXT_BYTES)),
     ];
     match tests.iter().find(|(_, wrong)| *wrong) {
         None => Ok(()),
