@@ -53,7 +53,7 @@ impl Api {
     }
 
     /// A new run for no point in time. Airflow 2 has none without one: it takes the present.
-    pub(crate) fn new_run(self, run_id: &str, conf: Value) -> Value {
+    pub(crate) fn new_run(self, run_id: &str, conf: &Value) -> Value {
         let mut body = json!({"dag_run_id": run_id, "conf": conf});
         if self == Self::V2
             && let Some(fields) = body.as_object_mut()

@@ -84,7 +84,7 @@ const PAGE: u32 = 100;
 impl Client {
     /// Start a run. A run of this id that exists is a refusal (409).
     pub async fn trigger(&self, dag_id: &str, run_id: &str, conf: Value) -> Result<DagRun, Error> {
-        let body = self.api().await?.new_run(run_id, conf);
+        let body = self.api().await?.new_run(run_id, &conf);
         let path = format!("/dags/{}/dagRuns", segment(dag_id));
         self.json(Ask { method: Method::POST, body: Some(body), ..Ask::get(Step::Trigger, path) }).await
     }
