@@ -80,7 +80,14 @@ fn a_store_that_cannot_be_read() {
         let own_words = line.split(": ").take(2).collect::<Vec<_>>().join(": ");
         all += &format!("{own_words}\n");
     }
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @"
+    exit 65
+    error: the store cannot be opened: `ftp://x/y` is not an object store address: it starts with neither s3:// nor file://
+    hint: use s3://bucket/prefix or file:///directory
+    exit 69
+    error: usage cannot be read from the store
+    hint: check that the S3 endpoint (AWS_ENDPOINT_URL) is up and reachable from here
+    ");
 }
 
 #[test]
@@ -100,7 +107,26 @@ fn a_damaged_file_is_refused_by_name() {
 fn where_settings_come_from() {
     let place = Place::new();
     std::fs::write(place.folder.path().join("costs.toml"), "keep_days = 30\n").unwrap();
-    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml", "--listen", "127.0.0.1:1", "--print-config"]), @"");
+    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml", "--listen", "127.0.0.1:1", "--print-config"]), @"
+    exit 0
+    airflow_url is not set
+    airflow_user is not set
+    config = costs.toml  (flag)
+    database = updraft-costs.db  (default)
+    keep_days = 30  (file)
+    listen = 127.0.0.1:1  (flag)
+    log = info  (default)
+    log_format = auto  (default)
+    poll_interval_s = 15  (default)
+    prices = prices.toml  (environment)
+    rebuild = false  (default)
+    store = file://FOLDER/store  (environment)
+    stuck_after_min = 10  (default)
+    token_file is not set
+    ");
     std::fs::write(place.folder.path().join("costs.toml"), "keep_day = 30\n").unwrap();
-    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml"]), @"");
+    insta::assert_snapshot!(place.said(&["serve", "--config", "costs.toml"]), @"
+    exit 64
+    error: the configuration file costs.toml: `keep_day` is no setting of `serve`
+    ");
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use domain::worker_node::generation_node;
 
-use crate::worker::{SLOTS_FLAGS, node_name};
+use crate::worker::{SLOTS_FLAGS, joined, node_name};
 
 /// Flags that leave out the worker's log server.
 const NO_LOG_SERVER: [&str; 2] = ["-s", "--skip-serve-logs"];

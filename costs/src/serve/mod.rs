@@ -50,6 +50,8 @@ pub async fn run(command: Serve) -> Result<Outcome, ServeError> {
     tracing::info!(%address, store = store.url(), database = %command.database.display(), "serving");
 
     let health = Health::new();
+    // Before anybody can ask: not ready until the store was read once.
+    let reading = health.component("store");
     let shared = Arc::new(Shared::new(&command, prices, writer, Reader::new(&command.database), token));
     let mut supervisor = Supervisor::new();
     let app =
@@ -65,7 +67,7 @@ pub async fn run(command: Serve) -> Result<Outcome, ServeError> {
     supervisor.spawn("metrics", Stage::Flush, OnFailure::ShutDown, move |stop| {
         metering::upkeep(metrics.clone(), stop)
     });
-    let follower = follow::Follower::new(shared, store, health.component("store"), &command);
+    let follower = follow::Follower::new(shared, store, reading, &command);
     let again = OnFailure::Restart(Backoff::new(RESTART_MIN, RESTART_MAX));
     supervisor.spawn("follow store", Stage::Work, again, move |stop| follower.clone().run(stop));
     Ok(supervisor.run(signals, Policy::new(GRACE)).await)

@@ -52,7 +52,10 @@ impl Place {
         let key = usage_parquet::key(rows[0].window_start, &rows[0].writer, rows[0].seq).unwrap();
         let path = self.store().join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, usage_parquet::encode(rows).unwrap()).unwrap();
+        // Whole or not at all, as a store writes: a server may be looking.
+        let unfinished = self.folder.path().join("unfinished");
+        std::fs::write(&unfinished, usage_parquet::encode(rows).unwrap()).unwrap();
+        std::fs::rename(unfinished, &path).unwrap();
         path
     }
 

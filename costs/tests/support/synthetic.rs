@@ -42,9 +42,9 @@ impl Shape {
         Self { workers: 80, slots: 8, minutes, from_ms, minutes_per_file: 60, seed: 7 }
     }
 
-    /// The same day with a tenth of the workers, in files of a minute.
+    /// The same day with a tenth of the workers, in files of ten minutes.
     pub(crate) fn tenth(to_ms: u64) -> Self {
-        Self { workers: 8, minutes_per_file: 1, ..Self::million(to_ms) }
+        Self { workers: 8, minutes_per_file: 10, ..Self::million(to_ms) }
     }
 }
 

@@ -14,13 +14,14 @@ pub(super) struct Labels<'c> {
     connection: &'c Connection,
     by: By,
     prices: &'c Prices,
+    texts: HashMap<i64, String>,
     pools: HashMap<i64, Arc<str>>,
     groups: HashMap<Key, Arc<[String]>>,
 }
 
 impl<'c> Labels<'c> {
     pub(super) fn new(connection: &'c Connection, by: By, prices: &'c Prices) -> Self {
-        Self { connection, by, prices, pools: HashMap::new(), groups: HashMap::new() }
+        Self { connection, by, prices, texts: HashMap::new(), pools: HashMap::new(), groups: HashMap::new() }
     }
 
     pub(super) fn pool(&mut self, id: i64) -> rusqlite::Result<Arc<str>> {
@@ -50,9 +51,13 @@ impl<'c> Labels<'c> {
         Ok(group)
     }
 
-    fn text(&self, id: i64) -> rusqlite::Result<String> {
-        self.connection
-            .prepare_cached("SELECT text FROM name WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
+    fn text(&mut self, id: i64) -> rusqlite::Result<String> {
+        if let Some(text) = self.texts.get(&id) {
+            return Ok(text.clone());
+        }
+        let mut read = self.connection.prepare_cached("SELECT text FROM name WHERE id = ?1")?;
+        let text: String = read.query_row([id], |row| row.get(0))?;
+        self.texts.insert(id, text.clone());
+        Ok(text)
     }
 }
