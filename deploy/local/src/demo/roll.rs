@@ -21,6 +21,8 @@ use crate::repository::{self, REQUIREMENTS};
 const RUN: &str = "demo-rolled";
 /// Pool of the two-minute task.
 const POOL: &str = "default";
+/// The old task must outlast a build, the start of a worker process and a task in it.
+const SECONDS: u32 = 180;
 /// Between two looks at the worker's processes.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -32,7 +34,7 @@ pub(super) async fn environment(
     before: &PublicationId,
 ) -> Result<(), Failure> {
     let step = progress.step("another pandas while a task runs");
-    watch.trigger("two_minutes", RUN, json!({})).await?;
+    watch.trigger("two_minutes", RUN, json!({"seconds": SECONDS})).await?;
     let old = until("the two-minute task runs", STARTED, || async {
         let tasks =
             watch.airflow.task_instances("two_minutes", RUN).await.map_err(|error| error.to_string())?;
@@ -58,7 +60,7 @@ pub(super) async fn environment(
         let both = worker_processes::worker_of(old) == Some(old) && running;
         Ok::<_, Failure>((publication, seen, new, running, both))
     };
-    let (publication, seen, new, running, both) = counted(&most, watch, rolling).await?;
+    let (publication, seen, new, running, both) = Box::pin(counted(&most, watch, rolling)).await?;
     verdict.add(
         "the next run gets the new environment",
         format!(
@@ -74,7 +76,7 @@ pub(super) async fn environment(
         let run = watch.finished("two_minutes", RUN, LONG_RUN).await?;
         Ok::<_, Failure>((run, watch.returned("two_minutes", RUN, "after").await?))
     };
-    let (run, told) = counted(&most, watch, rest).await?;
+    let (run, told) = Box::pin(counted(&most, watch, rest)).await?;
     let (first, then) = (field(&told, "before"), field(&told, "after"));
     verdict.add(
         "the running task ends by itself in the old worker process and environment",
