@@ -49,6 +49,7 @@ fn place(sequence: u64, environment: u8) -> Place {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what a worker process can be, each by itself")]
 struct Worker {
     pool: u32,
     tasks: u32,

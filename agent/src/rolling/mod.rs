@@ -194,10 +194,10 @@ impl Rolling {
                 if let Some(code) = &running.code {
                     match code.move_to(&publication) {
                         Ok(()) => {
-                            tracing::info!(worker = running.node, %publication, "new code, same environment")
+                            tracing::info!(worker = running.node, %publication, "new code, same environment");
                         }
                         Err(error) => {
-                            tracing::error!(error = crate::chain(&error), "the worker keeps its old code")
+                            tracing::error!(error = crate::chain(&error), "the worker keeps its old code");
                         }
                     }
                 }

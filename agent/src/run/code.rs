@@ -64,7 +64,7 @@ impl Code {
     }
 
     /// The link of the next instance, moved to the publication by this component unless it is another one's.
-    pub fn next(&mut self) -> (CodeLink, bool) {
+    pub fn next_link(&mut self) -> (CodeLink, bool) {
         let (path, own) = match &mut self.kind {
             Kind::OnePath(path) => (path.clone(), true),
             Kind::Named(path) => (path.clone(), false),
@@ -107,13 +107,13 @@ mod tests {
             let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
             Code::claim(&volume, &repository, PathBuf::from("dags"), &words).unwrap()
         };
-        let path = |code: &mut Code| code.next().0.path().to_owned();
+        let path = |code: &mut Code| code.next_link().0.path().to_owned();
         let mut first = claim("airflow dag-processor --verbose");
         let expected = dir.path().join("dags/etl");
         assert_eq!([path(&mut first), path(&mut first)], [expected.clone(), expected.clone()]);
         assert_eq!(path(&mut claim("airflow dag-processor")), dir.path().join("dags/etl.2"));
         let mut scheduler = claim("airflow scheduler");
-        assert!(path(&mut scheduler) == expected && !scheduler.next().1 && !scheduler.one_path());
+        assert!(path(&mut scheduler) == expected && !scheduler.next_link().1 && !scheduler.one_path());
         drop(first);
         assert_eq!(path(&mut claim("airflow dag-processor")), expected, "after a restart of the agent");
         let mut triggerer = claim("airflow triggerer");

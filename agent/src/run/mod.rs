@@ -163,7 +163,7 @@ impl Component {
         publication: Option<&PublicationId>,
     ) -> Option<(CodeLink, Option<PublicationId>)> {
         let (code, publication) = (self.code.as_mut()?, publication?);
-        let (link, own) = code.next();
+        let (link, own) = code.next_link();
         if own && let Err(error) = link.move_to(publication) {
             tracing::error!(error = crate::chain(&error), "the component has no code");
         }

@@ -116,7 +116,7 @@ fn changed_dags(publication: &Publication, previous: Option<&Publication>, subdi
 mod tests {
     use super::*;
 
-    fn dag(fields: serde_json::Value) -> Dag {
+    fn dag(fields: &serde_json::Value) -> Dag {
         let mut dag = serde_json::json!({"dag_id": "d", "is_paused": false, "file_token": "t"});
         dag.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         serde_json::from_value(dag).unwrap()
@@ -128,7 +128,7 @@ mod tests {
         let flipped: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
         let three = |version: &str| {
             dag(
-                serde_json::json!({"bundle_name": "etl", "bundle_version": version, "relative_fileloc": "a/b.py",
+                &serde_json::json!({"bundle_name": "etl", "bundle_version": version, "relative_fileloc": "a/b.py",
                 "last_parsed_time": "2026-11-23T06:00:09Z"}),
             )
         };
@@ -136,7 +136,7 @@ mod tests {
         assert!(!is_of(&three("00000001-0123456789ab"), &id, flipped));
         assert!(is_file(&three("x"), "a/b.py") && !is_file(&three("x"), "b.py"));
         let two =
-            |time: &str| dag(serde_json::json!({"fileloc": "/v/dags/a/b.py", "last_parsed_time": time}));
+            |time: &str| dag(&serde_json::json!({"fileloc": "/v/dags/a/b.py", "last_parsed_time": time}));
         assert!(is_of(&two("2026-11-23T06:00:01.253430+00:00"), &id, flipped));
         assert!(!is_of(&two("2026-11-23T05:59:59.9+00:00"), &id, flipped));
         assert!(is_file(&two("x"), "a/b.py") && !is_file(&two("x"), "s/a/b.py"));

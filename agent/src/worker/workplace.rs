@@ -122,7 +122,7 @@ impl LeftBehind {
         while stop.run_until_cancelled(looks.tick()).await.is_some() {
             let now = self.free();
             for path in now.iter().filter(|path| free.contains(*path)).take(FOLDERS_PER_LOOK) {
-                if stop.run_until_cancelled(self.finish(path)).await.is_none() {
+                if stop.run_until_cancelled(Box::pin(self.finish(path))).await.is_none() {
                     return;
                 }
             }

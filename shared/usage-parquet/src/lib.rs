@@ -11,7 +11,7 @@
 //! assert_eq!(usage_parquet::decode(usage_parquet::encode(&[])?)?, []);
 //! assert_eq!(
 //!     usage_parquet::key(1_795_000_000_000, "worker-1", 9)?,
-//!     "usage/v1/dt=2026-11-18/hour=06/worker-1-9.parquet"
+//!     "usage/v1/dt=2026-11-18/hour=11/worker-1-9.parquet"
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -111,7 +111,7 @@ impl Roll {
             match generation.role {
                 // There is something to go back to until the front serves.
                 Role::Serving | Role::Held { proved: true } if !serving => {
-                    generation.hold(shrink_at_ms, commands)
+                    generation.hold(shrink_at_ms, commands);
                 }
                 _ => generation.stop(shrink_at_ms, commands),
             }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::bill::Bill;
+use super::bill::{Bill, Zombie};
 use super::seconds;
 use super::verdict::Verdict;
 use super::watch::Watch;
@@ -46,7 +46,7 @@ pub(super) async fn leftover(
         let zombies = bill.zombies().await.map_err(|failure| failure.to_string())?;
         let orphan =
             zombies.into_iter().find(|zombie| zombie.kind == "orphan" && zombie.dag_id == "leftover");
-        orphan.filter(|orphan| orphan.costs_something()).ok_or_else(|| "no orphan with a cost".to_owned())
+        orphan.filter(Zombie::costs_something).ok_or_else(|| "no orphan with a cost".to_owned())
     })
     .await?;
     verdict.add(

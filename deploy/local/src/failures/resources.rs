@@ -124,13 +124,16 @@ fn fill(filler: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Folders that somebody began and did not finish.
+/// What somebody began and did not finish: hidden, and no lock. What is made has its name at the end only.
 fn half_made(volume: &Path) -> Vec<PathBuf> {
     let folders = ["envs", "layers", "trees", "trees/demo"].map(|name| volume.join(name));
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     entries
         .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with('.') && !name.ends_with("lock")
+        })
         .collect()
 }
 
