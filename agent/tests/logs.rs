@@ -12,12 +12,14 @@ use support::{Agent, script, wait};
 
 const LOG: &str = "dag_id=etl/run_id=manual__1/task_id=fit/attempt=1.log";
 
-/// Says what Airflow's worker says around a task, and writes the task's log. Goes on when `go` exists.
+/// Says what Airflow's worker says around a task, and writes the task's log. Goes on when `go` exists. Started again, it
+/// has no task: Airflow gives a lost one to nobody under the same id.
 fn worker(dir: &Path) -> String {
     let text = format!(
         "#!/bin/bash\ntrap 'exit 0' TERM\n\
          echo \"remote logging is $AIRFLOW__LOGGING__REMOTE_LOGGING\" > {dir}/variables\n\
          echo \"w1@host ready.\"\n\
+         while [ -e '{dir}/logs/{LOG}' ]; do sleep 0.05; done\n\
          echo \"[c1] Executing workload in Celery: ti=TaskInstanceDTO(id=UUID('0193-aa'), task_id='fit', dag_id='etl', \
          run_id='manual__1', try_number=1, map_index=-1) log_path='{LOG}' type='ExecuteTask'\"\n\
          mkdir -p {dir}/logs/$(dirname '{LOG}')\n\

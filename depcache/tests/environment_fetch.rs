@@ -54,6 +54,8 @@ impl Lab {
 fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    // The lock of those who prune is no layer.
+    names.retain(|name| name != ".lock");
     names.sort();
     names
 }

@@ -173,19 +173,18 @@ impl World {
         self.apply(event);
     }
 
-    /// What was sent to a process that died reaches nobody.
+    /// What was sent to a process that died reaches nobody, what is sent upon that answer neither.
     fn lose_answers(&mut self, generation: u32) {
-        let sent = std::mem::take(&mut self.unanswered);
-        for command in sent {
-            match command {
-                RollCommand::Shrink { generation: to, .. } if to == generation => {
-                    self.apply(RollEvent::Shrunk { generation, by: 0 });
-                }
-                RollCommand::Grow { generation: to, .. } if to == generation => {
-                    self.apply(RollEvent::Grown { generation });
-                }
-                other => self.unanswered.push(other),
-            }
+        let for_it = |command: &RollCommand| {
+            matches!(command, RollCommand::Shrink { generation: to, .. } | RollCommand::Grow { generation: to, .. }
+                if *to == generation)
+        };
+        while let Some(index) = self.unanswered.iter().position(for_it) {
+            let event = match self.unanswered.remove(index) {
+                RollCommand::Shrink { .. } => RollEvent::Shrunk { generation, by: 0 },
+                _ => RollEvent::Grown { generation },
+            };
+            self.apply(event);
         }
     }
 

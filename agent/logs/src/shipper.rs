@@ -27,6 +27,10 @@ const PARALLEL_PASSES: usize = 4;
 /// How long an attempt is watched whose worker was killed, or that is known from before a restart only.
 const ORPHAN_GRACE: Duration = Duration::from_mins(1);
 
+/// From the end of a killed worker to that of its tasks' processes: Airflow's end within five seconds. An unfinished
+/// last line is sent after it.
+const LOST_GRACE: Duration = Duration::from_secs(10);
+
 /// Pause between two rounds of removing old positions.
 const CLEAN_PAUSE: Duration = Duration::from_hours(1);
 
@@ -180,7 +184,7 @@ impl Shipper {
                 match wish {
                     Wish::Watch => attempt.running(),
                     Wish::Finish => attempt.ended(Instant::now()),
-                    Wish::Lost => attempt.ended(Instant::now() + ORPHAN_GRACE),
+                    Wish::Lost => attempt.ended(Instant::now() + LOST_GRACE),
                 }
             }
         }
