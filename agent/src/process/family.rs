@@ -3,7 +3,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::members::Members;
-use super::table::{Process, ProcessTable, start_ticks};
+use super::table::{Process, ProcessTable, own_group, start_ticks};
 
 /// The variable by which processes of a worker are found again when both its agent and the worker were killed.
 pub const MARK: &str = "UPDRAFT_WORKER_MARK";
@@ -95,11 +95,6 @@ impl Family {
         roots.extend(strangers.filter(|process| is_marked(process.pid, &wanted)).map(|process| process.pid));
         roots
     }
-}
-
-/// The group of the agent's own helpers.
-pub(super) fn own_group() -> u32 {
-    u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default()
 }
 
 /// Celery overwrites its environment with its title; what a task starts keeps it.

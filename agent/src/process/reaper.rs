@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio_util::sync::CancellationToken;
 
-use super::table::descendants;
+use super::table::{descendants, own_group};
 use crate::usage::Usage;
 
 /// How often ended orphans are looked for: they cost a slot in the process table, nothing else.
@@ -65,9 +65,8 @@ impl Adopted {
         if *busy > 0 {
             return;
         }
-        let own_group = u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default();
         let me = std::process::id();
-        for process in descendants(me, own_group) {
+        for process in descendants(me, own_group()) {
             let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
             if !process.zombie || process.parent != me || own.contains(&process.pid) {
                 continue;

@@ -68,6 +68,11 @@ impl ProcessTable {
     }
 }
 
+/// The group of the agent's own helpers.
+pub(super) fn own_group() -> u32 {
+    u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or_default()
+}
+
 /// Processes below `root`, that one included, without those of the process group `own_group`.
 pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
     ProcessTable::read().below(root, own_group)
@@ -75,7 +80,7 @@ pub fn descendants(root: u32, own_group: u32) -> Vec<Process> {
 
 /// Everything alive that came from the agent's components, orphans included.
 pub fn pids_below_agent() -> Vec<u32> {
-    let found = descendants(std::process::id(), super::family::own_group());
+    let found = descendants(std::process::id(), own_group());
     found.iter().filter(|process| !process.zombie).map(|process| process.pid).collect()
 }
 

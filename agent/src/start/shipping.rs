@@ -11,7 +11,7 @@ use objectstore::Store;
 
 use super::delivery::StartError;
 use crate::settings::WorkerSettings;
-use crate::worker::{LeftBehind, Workplace};
+use crate::worker::{LeftBehind, Workplace, plain_name};
 
 /// Pauses before shipping is begun again after a failure.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -36,8 +36,7 @@ impl Shipping {
             return Ok(None);
         };
         let store = Store::open(url).await?;
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
-        let host = node.chars().map(plain).collect();
+        let host = plain_name(node);
         let delete_local = settings.delete_local_logs;
         let (state, place) = if let Some(state) = &settings.state_dir {
             (state.join("logs"), None)

@@ -11,7 +11,7 @@ use objectstore::Store;
 use super::delivery::{Deliver, StartError};
 use crate::settings::WorkerSettings;
 use crate::usage::{Clock, Journal, Live, Sampler, Usage, allotment, restore, ship};
-use crate::worker::slots;
+use crate::worker::{plain_name, slots};
 
 /// Waits after a failure of one of the tasks.
 const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -42,11 +42,10 @@ pub(super) async fn prepare(
         from,
         "allotment of this worker"
     );
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
     let installed = &deliver.base.record.base.distributions;
     let airflow = installed.iter().find(|found| found.name == "apache-airflow");
     let writer = Writer {
-        writer: format!("{}-{}", node.chars().map(plain).collect::<String>(), clock.now().wall_ms),
+        writer: format!("{}-{}", plain_name(node), clock.now().wall_ms),
         cluster: settings.usage.cluster.clone(),
         node: host.to_owned(),
         pod: host.to_owned(),

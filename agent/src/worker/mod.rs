@@ -19,6 +19,7 @@ pub use command_log::CommandLogs;
 pub use control::Control;
 pub use driver::{Request, Worker, WorkerError};
 pub use lines::{Seen, read_line};
+pub(crate) use name::plain_name;
 pub use name::{NodeName, node_name};
 pub(crate) use record::write_durably;
 pub use record::{RecordError, RecordFile};

@@ -7,6 +7,11 @@ pub struct NodeName {
     pub command: Vec<String>,
 }
 
+/// The name as object keys and file names take it: parts of logs and writers of usage are named by it.
+pub(crate) fn plain_name(node: &str) -> String {
+    node.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' }).collect()
+}
+
 /// Flags of `airflow celery worker` that give the node name.
 const FLAGS: [&str; 2] = ["-H", "--celery-hostname"];
 
