@@ -1,4 +1,4 @@
-//! Usage on disk: the open window, saved every few seconds, and closed windows that the store does not have yet.
+//! Usage on disk: the open window, saved every second, and closed windows that the store does not have yet.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -70,8 +70,11 @@ impl Journal {
     }
 
     /// Keeps the open window.
+    ///
+    /// It outlives every process; a machine that loses power may lose it, a minute at most: dozens of workers on a
+    /// node must not flush its disk each second.
     pub fn save(&self, saved: &Saved) -> Result<(), JournalError> {
-        write(&self.folder.join("open.json"), saved)
+        write(&self.folder.join("open.json"), saved, Flush::No)
     }
 
     /// The open window that an agent left. One that this version does not understand is put aside.
@@ -112,7 +115,7 @@ impl Journal {
         if path.exists() {
             return Ok(());
         }
-        write(&path, &Window { rows: rows.to_vec() })
+        write(&path, &Window { rows: rows.to_vec() }, Flush::Yes)
     }
 
     /// Files of closed windows, the oldest first; what is beyond the limit is dropped.
@@ -165,7 +168,14 @@ impl Journal {
     }
 }
 
-fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
+/// Whether a file must outlive the machine's power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    Yes,
+    No,
+}
+
+fn write<T: Serialize>(path: &Path, value: &T, flush: Flush) -> Result<(), JournalError> {
     let failed = |step| move |source| JournalError::Disk { step, path: path.to_owned(), source };
     let bytes = serde_json::to_vec(value)
         .map_err(|source| JournalError::Damaged { path: path.to_owned(), source })?;
@@ -173,8 +183,13 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
     let temp = path.with_extension("tmp");
     let mut file = File::create(&temp).map_err(failed("cannot make"))?;
     file.write_all(&bytes).map_err(failed("cannot write"))?;
-    file.sync_all().map_err(failed("cannot flush"))?;
+    if flush == Flush::Yes {
+        file.sync_all().map_err(failed("cannot flush"))?;
+    }
     fs::rename(&temp, path).map_err(failed("cannot put in place"))?;
+    if flush == Flush::No {
+        return Ok(());
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("cannot flush the folder of"))
 }

@@ -5,7 +5,7 @@
 //! driver, control, reaper ── events ──► Usage ◄── sampler: process table, each second and at each event
 //!                                         │ windows of a minute
 //!                                         ▼
-//!                     journal on disk (open window every 5 s, closed ones until stored) ──► store
+//!                     journal on disk (open window every second, closed ones until stored) ──► store
 //!                                         └── live: open and closed rows, each 10 s ──► cost service
 //! ```
 //!

@@ -16,8 +16,9 @@ use super::proc_table;
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
 /// After an event a second look follows soon: a task that was announced has its process and title a moment later.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
-/// How often the open window is saved: so much of a window is lost when agent and worker are killed.
-const SAVE_EVERY_MS: u64 = 5_000;
+/// How often the open window is saved: so much of a window is lost when agent and worker are killed. A young attempt
+/// that is killed must not look as if it had cost nothing.
+const SAVE_EVERY_MS: u64 = 1_000;
 
 /// Closed windows that wait in memory while the disk is full: an hour.
 const UNWRITTEN: usize = 60;
