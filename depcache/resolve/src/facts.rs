@@ -190,7 +190,7 @@ pub trait Facts {
     /// All files of a package.
     fn files(&self, package: &PackageName) -> Result<PackageFiles, FactsError>;
 
-    /// METADATA of a wheel that [`Facts::files`] returned.
+    /// METADATA of a file that [`Facts::files`] returned: of a wheel, or what building the source distribution gives.
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError>;
 
     /// Whether [`Facts::files`] of this package would answer without waiting; metadata of its likely version is

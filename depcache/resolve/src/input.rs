@@ -6,7 +6,7 @@ use domain::BaseRecord;
 use pep440_rs::Version;
 use uv_normalize::PackageName;
 
-use crate::requirements::Expanded;
+use crate::requirements::{Expanded, Names};
 
 /// How firmly the base is kept (`--base-policy`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +49,8 @@ pub struct Input {
     pub prerelease: Prerelease,
     /// Only files uploaded before this moment, milliseconds since the Unix epoch (`--exclude-newer`).
     pub exclude_newer_ms: Option<i64>,
+    /// Packages that may not be built from source (`--no-build`, `--no-build-package`), beside those of `--only-binary`.
+    pub no_build: Names,
     /// Pins of an earlier lock: tried after the base's version, before newer ones.
     pub preferences: BTreeMap<PackageName, Version>,
 }
@@ -64,6 +66,7 @@ impl Input {
             unprotect: BTreeSet::new(),
             prerelease: Prerelease::default(),
             exclude_newer_ms: None,
+            no_build: Names::None,
             preferences: BTreeMap::new(),
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Policy {
     hashes: BTreeMap<PackageName, Vec<FileHash>>,
     exact: BTreeMap<PackageName, Vec<Version>>,
     pub(crate) no_binary: Names,
+    /// Packages that may not be built from source.
+    pub(crate) no_build: Names,
 }
 
 impl Policy {
@@ -36,6 +38,7 @@ impl Policy {
             hashes: BTreeMap::new(),
             exact: BTreeMap::new(),
             no_binary: expanded.options.no_binary.clone(),
+            no_build: expanded.options.only_binary.and(&input.no_build),
         };
         for entry in expanded.requirements.iter().chain(&expanded.constraints) {
             if target.applies(&entry.requirement, &[]) {

@@ -102,7 +102,7 @@ impl<'a> Provider<'a> {
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
                 .take(PREFETCH_BATCH)
-                .filter_map(|version| listing.candidate(version)?.wheels.first())
+                .filter_map(|version| listing.candidate(version)?.files.first())
                 .map(Prefetch::Metadata)
                 .collect();
             self.graph.catalogue.facts.prefetch(&next);
@@ -135,7 +135,7 @@ impl<'a> Provider<'a> {
             let mut likely = listing.preferred(catalogue.policy.prereleases(&name));
             let wheel = likely
                 .find(|version| range.contains(*version))
-                .and_then(|version| listing.candidate(version)?.wheels.first());
+                .and_then(|version| listing.candidate(version)?.files.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }

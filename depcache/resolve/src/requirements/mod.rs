@@ -62,6 +62,16 @@ impl Names {
             Self::All => true,
         }
     }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        match (self, others) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::None, names) | (names, Self::None) => names.clone(),
+            (Self::Some(these), Self::Some(those)) => Self::Some(these | those),
+        }
+    }
 }
 
 /// Options of all files together.
