@@ -7,9 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use pep440_rs::Version;
-use uv_distribution_filename::{
-    BuildTag, DistFilename, LegacySourceDistExtension, SourceDistExtension,
-};
+use uv_distribution_filename::{BuildTag, DistFilename, LegacySourceDistExtension, SourceDistExtension};
 use uv_normalize::PackageName;
 
 use crate::facts::{Facts, FactsError, PackageFile, PackageFiles, Yanked};
@@ -47,7 +45,10 @@ impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SdistFormat(filename) => {
-                write!(f, "the format of its source distribution {filename} is not used (only .tar.gz and .zip)")
+                write!(
+                    f,
+                    "the format of its source distribution {filename} is not used (only .tar.gz and .zip)"
+                )
             }
             Self::NoBinary => {
                 f.write_str("--no-binary forbids its wheels, and there is no source distribution")
@@ -55,9 +56,9 @@ impl fmt::Display for Unavailable {
             Self::Tags => {
                 f.write_str("no wheel fits this Python and platform, and there is no source distribution")
             }
-            Self::NoBuild => {
-                f.write_str("it would have to be built from source, and --only-binary or --no-build forbids that")
-            }
+            Self::NoBuild => f.write_str(
+                "it would have to be built from source, and --only-binary or --no-build forbids that",
+            ),
             Self::Python(requires) => write!(f, "it requires Python {requires}"),
             Self::TooNew => f.write_str("it was uploaded after the cut-off date"),
             Self::NoUploadTime => f.write_str("its index gives no upload time, and there is a cut-off date"),

@@ -1,7 +1,7 @@
-//! `--find-links`: directories with loose wheels, and HTML pages that link to files.
+//! `--find-links`: directories with loose wheels and source distributions, and HTML pages that link to files.
 
 use reqwest::Url;
-use uv_distribution_filename::WheelFilename;
+use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
 
 use super::wheel::hash_file;
@@ -11,8 +11,7 @@ impl Index {
     /// Linked files of this project.
     pub(super) async fn linked_files(&self, name: &PackageName) -> Result<Vec<IndexFile>, IndexError> {
         let all = self.inner.find_links.get_or_try_init(|| self.all_linked()).await?;
-        let matches =
-            |file: &&IndexFile| file.filename.parse::<WheelFilename>().is_ok_and(|wheel| wheel.name == *name);
+        let matches = |file: &&IndexFile| DistFilename::try_from_filename(&file.filename, name).is_some();
         Ok(all.iter().filter(matches).cloned().collect())
     }
 
@@ -36,7 +35,7 @@ async fn directory(place: &Url) -> Result<Vec<IndexFile>, IndexError> {
     for entry in std::fs::read_dir(&dir).map_err(read)? {
         let path = entry.map_err(read)?.path();
         let Some(filename) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if filename.parse::<WheelFilename>().is_err() {
+        if DistExtension::from_path(filename).is_err() {
             continue;
         }
         let Ok(url) = Url::from_file_path(&path) else { continue };

@@ -8,9 +8,11 @@ pub(super) fn of(log: &str) -> Option<String> {
 fn of_line(line: &str) -> Option<String> {
     if let Some(header) = between(line, "fatal error: ", ": No such file") {
         return Some(match header {
-            "Python.h" => "the headers of the base's Python are missing: install its development package (Debian: \
+            "Python.h" => {
+                "the headers of the base's Python are missing: install its development package (Debian: \
                            python3-dev, or the one of that version)"
-                .into(),
+                    .into()
+            }
             _ => format!("the header {header} is missing: install the development package of its library"),
         });
     }
@@ -29,7 +31,9 @@ fn of_line(line: &str) -> Option<String> {
         });
     }
     if line.contains("pg_config executable not found") {
-        return Some("pg_config is needed: install PostgreSQL's client development package (Debian: libpq-dev)".into());
+        return Some(
+            "pg_config is needed: install PostgreSQL's client development package (Debian: libpq-dev)".into(),
+        );
     }
     if line.contains("can't find Rust compiler") || line.contains("Cargo, the Rust package manager, is not") {
         return Some("a Rust compiler is needed; note that builds have no network for crates".into());
@@ -39,9 +43,13 @@ fn of_line(line: &str) -> Option<String> {
             "its build imports {module} without naming it in [build-system] requires; choose another version, or a wheel"
         ));
     }
-    let offline = ["Temporary failure in name resolution", "Name or service not known", "Network is unreachable"];
+    let offline =
+        ["Temporary failure in name resolution", "Name or service not known", "Network is unreachable"];
     if offline.iter().any(|words| line.contains(words)) {
-        return Some("its build wants the network, which builds do not have: choose another version, or a wheel".into());
+        return Some(
+            "its build wants the network, which builds do not have: choose another version, or a wheel"
+                .into(),
+        );
     }
     if line.contains("MemoryError") || line.contains("virtual memory exhausted") {
         return Some("it needs more memory: allow more with UPDRAFT_BUILD_MEMORY_BYTES".into());

@@ -96,7 +96,8 @@ fn agree(source: &Source, promised: &Metadata, built: &Known) -> Result<(), Sour
     ];
     for (field, promised, built) in fields {
         if promised != built {
-            let (label, promised, built) = (source.label.clone(), shown(promised, built), shown(built, promised));
+            let (label, promised, built) =
+                (source.label.clone(), shown(promised, built), shown(built, promised));
             return Err(SourceError::Differs { label, field, promised, built });
         }
     }
@@ -104,8 +105,8 @@ fn agree(source: &Source, promised: &Metadata, built: &Known) -> Result<(), Sour
 }
 
 /// What only one side has.
-fn shown(these: &BTreeSet<String>, those: &BTreeSet<String>) -> String {
-    let own: Vec<&str> = these.difference(those).map(String::as_str).collect();
+fn shown(own: &BTreeSet<String>, other: &BTreeSet<String>) -> String {
+    let own: Vec<&str> = own.difference(other).map(String::as_str).collect();
     if own.is_empty() { "nothing".into() } else { format!("`{}`", own.join("`, `")) }
 }
 

@@ -11,12 +11,11 @@ use std::sync::Once;
 
 use depcache_resolve::facts::Requirement;
 use domain::{BaseRecord, LockId};
-use futures::future::BoxFuture;
 use objectstore::Store;
 
 use super::{Frontend, SourceError};
 use crate::build::{self, BuildError};
-use crate::environment::{EnvironmentError, size_bytes};
+use crate::environment::size_bytes;
 use crate::session::{Options, Session, blocking};
 
 /// Above this the build environments of earlier builds are removed, all of them: they are quickly made again.
@@ -45,20 +44,25 @@ pub(super) fn bare(session: &Session) -> Session {
 }
 
 impl Frontend {
-    /// The environment with these requirements. Boxed: what builds may itself have to be built.
-    pub(super) fn environment<'a>(
-        &'a self,
-        label: &'a str,
-        requires: &'a [Requirement],
-    ) -> BoxFuture<'a, Result<Environment, SourceError>> {
-        Box::pin(async move {
-            let failed = |source| SourceError::Environment { label: label.into(), source: Box::new(source) };
-            let dir = self.session().cache.builders_dir();
-            let held = hold(&dir).await.map_err(|source| SourceError::Disk { path: dir.clone(), source })?;
-            let made = self.make(&dir, label, requires).await.map_err(failed)?;
-            let (path, lock) = made;
-            Ok(Environment { path, lock, _held: held })
+    /// The environment with these requirements.
+    ///
+    /// On a thread of its own: what builds may itself have to be built, and no future can hold itself.
+    pub(super) async fn environment(
+        &self,
+        label: &str,
+        requires: &[Requirement],
+    ) -> Result<Environment, SourceError> {
+        let (frontend, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let (label, requires) = (label.to_owned(), requires.to_vec());
+        blocking(move || {
+            let dir = frontend.session().cache.builders_dir();
+            let held = hold(&dir).map_err(|source| SourceError::Disk { path: dir.clone(), source })?;
+            match runtime.block_on(frontend.make(&dir, &label, &requires)) {
+                Ok((path, lock)) => Ok(Environment { path, lock, _held: held }),
+                Err(source) => Err(SourceError::Environment { label, source: Box::new(source) }),
+            }
         })
+        .await
     }
 
     async fn make(
@@ -69,7 +73,7 @@ impl Frontend {
     ) -> Result<(PathBuf, LockId), BuildError> {
         let session = bare(self.session());
         let file = format!("the build requirements of {label}");
-        let text: String = requires.iter().map(|requirement| format!("{requirement}\n")).collect();
+        let text = requires.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let read = |_: &str| Ok(text.clone().into_bytes());
         let expanded = depcache_resolve::expand(&[file.as_str()], &[], &read, &BTreeMap::new())
             .map_err(BuildError::Requirements)?;
@@ -80,28 +84,25 @@ impl Frontend {
         let volume = dir.join("volume");
         fs::create_dir_all(&volume).map_err(disk)?;
         let volume = volume.canonicalize().map_err(disk)?;
-        let context = build::Context { session, store, volume: Some(volume), holder: "build environment".into() };
+        let context =
+            build::Context { session, store, volume: Some(volume), holder: "build environment".into() };
         build::compose(&context, self, &expanded).await
     }
 }
 
 /// Keeps the build environments from being removed; removes them first when they have become too many.
-async fn hold(dir: &Path) -> std::io::Result<File> {
+fn hold(dir: &Path) -> std::io::Result<File> {
     static ONCE: Once = Once::new();
-    let dir = dir.to_owned();
-    blocking(move || {
-        fs::create_dir_all(&dir)?;
-        let lock = File::options().create(true).write(true).truncate(false).open(dir.join("lock"))?;
-        ONCE.call_once(|| {
-            if lock.try_lock().is_ok() {
-                trim(&dir);
-                drop(lock.unlock());
-            }
-        });
-        lock.lock_shared()?;
-        Ok(lock)
-    })
-    .await
+    fs::create_dir_all(dir)?;
+    let lock = File::options().create(true).write(true).truncate(false).open(dir.join("lock"))?;
+    ONCE.call_once(|| {
+        if lock.try_lock().is_ok() {
+            trim(dir);
+            drop(lock.unlock());
+        }
+    });
+    lock.lock_shared()?;
+    Ok(lock)
 }
 
 fn trim(dir: &Path) {
@@ -112,11 +113,5 @@ fn trim(dir: &Path) {
             // What cannot be removed now is tried again by the next process.
             drop(fs::remove_dir_all(part));
         }
-    }
-}
-
-impl From<EnvironmentError> for BuildError {
-    fn from(error: EnvironmentError) -> Self {
-        Self::Environment(error)
     }
 }

@@ -171,7 +171,9 @@ pub enum SourceError {
         found: String,
     },
     /// The wheel is not what the sources promised.
-    #[error("the wheel built of {label} does not keep what its sources promise: {field} is {built} instead of {promised}")]
+    #[error(
+        "the wheel built of {label} does not keep what its sources promise: {field} is {built} instead of {promised}"
+    )]
     Differs {
         /// The tree.
         label: String,

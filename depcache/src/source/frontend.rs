@@ -153,20 +153,20 @@ impl Frontend {
 
     async fn find_metadata(&self, source: &Source, key: Digest) -> Result<Known, SourceError> {
         let built_key = self.target_key(key);
-        let shelf = self.inner.shelf.clone();
-        if let Some(known) = shelf.metadata(&key).or_else(|| shelf.metadata(&built_key)) {
+        let cached = self.inner.shelf.clone();
+        if let Some(known) = cached.metadata(&key).or_else(|| cached.metadata(&built_key)) {
             return Ok(known);
         }
         let unpacked = self.unpack(source).await?;
         if let Some(told) = statics::read(&unpacked.root, source.version.as_ref()) {
             let metadata = Arc::new(told.metadata);
             let known = Known { name: told.name, version: told.version, metadata, origin: Origin::Static };
-            shelf.put_metadata(&key, &known)?;
+            cached.put_metadata(&key, &known)?;
             return Ok(known);
         }
         let frontend = self.building(source)?;
         let _flight = frontend.flight(source, key).await?;
-        if let Some(known) = shelf.metadata(&built_key) {
+        if let Some(known) = cached.metadata(&built_key) {
             return Ok(known);
         }
         let build = frontend.prepare(source, unpacked, key).await?;
@@ -174,7 +174,7 @@ impl Frontend {
             Some(known) => known,
             None => frontend.build_wheel(source, build).await?.known,
         };
-        shelf.put_metadata(&built_key, &known)?;
+        cached.put_metadata(&built_key, &known)?;
         Ok(known)
     }
 
@@ -184,24 +184,25 @@ impl Frontend {
         let sandbox = {
             let rule = rules.sandbox;
             let chosen = blocking(move || sandbox::chosen(rule)).await;
-            chosen.map_err(|said| SourceError::NoSandbox { label: source.label.clone(), said: said.into() })?
+            chosen
+                .map_err(|said| SourceError::NoSandbox { label: source.label.clone(), said: said.into() })?
         };
         let system = pyproject::read(&source.label, &unpacked.root)?;
         let environment = self.environment(&source.label, &system.requires).await?;
         let first = self.wheel_key(key, &environment);
         let mut build = Build { unpacked, system, environment, sandbox, key: first };
-        let more = match self.inner.shelf.more_requires(&first) {
-            Some(more) => more,
-            None => {
-                let answer = self.hook(source, &build, "get_requires_for_build_wheel", vec![json!(null)]).await?;
-                let more = strings(answer.unwrap_or_default()).ok_or_else(|| SourceError::Answer {
-                    label: source.label.clone(),
-                    hook: "get_requires_for_build_wheel",
-                    what: "it is no list of requirements".into(),
-                })?;
-                self.inner.shelf.put_more_requires(&first, &more)?;
-                more
-            }
+        let more = if let Some(more) = self.inner.shelf.more_requires(&first) {
+            more
+        } else {
+            const HOOK: &str = "get_requires_for_build_wheel";
+            let answer = self.hook(source, &build, HOOK, vec![json!(null)]).await?;
+            let more = strings(answer.unwrap_or_default()).ok_or_else(|| SourceError::Answer {
+                label: source.label.clone(),
+                hook: HOOK,
+                what: "it is no list of requirements".into(),
+            })?;
+            self.inner.shelf.put_more_requires(&first, &more)?;
+            more
         };
         if !more.is_empty() {
             let mut requires = build.system.requires.clone();
@@ -237,9 +238,9 @@ impl Frontend {
     }
 
     async fn build_wheel(&self, source: &Source, build: Build) -> Result<Found, SourceError> {
-        let shelf = self.inner.shelf.clone();
+        let cached = self.inner.shelf.clone();
         let key = build.key;
-        let of_key = shelf.clone();
+        let of_key = cached.clone();
         if let Some(found) = blocking(move || of_key.wheel(&key)).await {
             check::identity(source, &found.known)?;
             return Ok(found);
@@ -249,17 +250,19 @@ impl Frontend {
         progress.tell(Event::Started { step: "build", total: 0 });
         let dir = output_dir(build.unpacked.work(), "wheel")?;
         let promised = statics::read(&build.unpacked.root, source.version.as_ref()).map(|told| told.metadata);
-        let answer = self.hook(source, &build, "build_wheel", vec![json!(dir), json!(null), json!(null)]).await?;
+        let answer =
+            self.hook(source, &build, "build_wheel", vec![json!(dir), json!(null), json!(null)]).await?;
         let filename = answer.as_ref().and_then(Value::as_str).ok_or_else(|| SourceError::Answer {
             label: source.label.clone(),
             hook: "build_wheel",
             what: "it is no file name".into(),
         })?;
-        let (filename, source, base) = (filename.to_owned(), source.clone(), self.inner.session.base.base.clone());
+        let (filename, source, base) =
+            (filename.to_owned(), source.clone(), self.inner.session.base.base.clone());
         let label = source.label.clone();
         let found = blocking(move || {
             let known = check::wheel(&source, &base, promised.as_ref(), &dir, &filename)?;
-            let found = shelf.put_wheel(&key, &dir.join(filename), &known);
+            let found = cached.put_wheel(&key, &dir.join(filename), &known);
             drop(build);
             found
         })
@@ -278,12 +281,17 @@ impl Frontend {
     ) -> Result<Option<Value>, SourceError> {
         // The semaphore is never closed.
         let _permit = self.inner.permits.acquire().await;
-        let (label, session, logs) = (source.label.clone(), self.inner.session.clone(), self.inner.shelf.logs());
+        let (label, session, logs) =
+            (source.label.clone(), self.inner.session.clone(), self.inner.shelf.logs());
         let (environment, sandbox) = (build.environment.path.clone(), build.sandbox);
         let (root, work) = (build.unpacked.root.clone(), build.unpacked.work().to_owned());
         let system = build.system.clone();
         if let Sandbox::None(said) = sandbox {
-            tracing::warn!(label, said, "this build has the network and the files of its caller: no sandbox here");
+            tracing::warn!(
+                label,
+                said,
+                "this build has the network and the files of its caller: no sandbox here"
+            );
         }
         let called = blocking(move || {
             let call = Hook {
@@ -329,9 +337,9 @@ impl Frontend {
     }
 
     async fn flight(&self, source: &Source, key: Digest) -> Result<super::shelf::Flight, SourceError> {
-        let (shelf, label, key) = (self.inner.shelf.clone(), source.label.clone(), self.target_key(key));
+        let (cached, label, key) = (self.inner.shelf.clone(), source.label.clone(), self.target_key(key));
         let limit = self.inner.session.options.builds.limits.time * 2 + PATIENCE;
-        blocking(move || shelf.flight(&label, &key, limit)).await
+        blocking(move || cached.flight(&label, &key, limit)).await
     }
 
     async fn key(&self, source: &Source) -> Result<Digest, SourceError> {
@@ -356,7 +364,7 @@ impl Frontend {
         let mut text = format!("{}\n{}\n", self.target_key(key), environment.lock);
         for name in COMPILER_VARIABLES {
             if let Some(value) = self.inner.session.variables.get(name) {
-                text.push_str(&format!("{name}={value}\n"));
+                text.extend([name, "=", value, "\n"]);
             }
         }
         Digest::of(text.as_bytes())

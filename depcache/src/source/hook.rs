@@ -29,7 +29,15 @@ const LOG_END_BYTES: u64 = 64 << 10;
 const ANSWER_BYTES: u64 = 1 << 20;
 /// Variables of the caller that compilers follow; they decide what is built, so they are part of a wheel's key.
 pub(super) const COMPILER_VARIABLES: [&str; 10] = [
-    "CC", "CXX", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH",
+    "CC",
+    "CXX",
+    "LD",
+    "AR",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG_PATH",
     "SETUPTOOLS_SCM_PRETEND_VERSION",
 ];
 /// 1980-01-01, the earliest time that a zip can hold: the same sources give the same wheel where the backend allows.
@@ -158,7 +166,7 @@ impl Hook<'_> {
 
     /// Waits for the end; at a bound the whole group is ended.
     fn wait(&self, mut child: Child, log: &Path) -> std::io::Result<Result<ExitStatus, Limit>> {
-        let _group = Group(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
+        let group = Group(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
         let deadline = Instant::now() + self.limits.time;
         let mut measure_at = Instant::now() + MEASURE;
         loop {
@@ -175,7 +183,7 @@ impl Hook<'_> {
                 measure_at = Instant::now() + MEASURE;
             }
             if let Some(limit) = limit {
-                drop(_group);
+                drop(group);
                 child.wait()?;
                 return Ok(Err(limit));
             }
@@ -199,8 +207,11 @@ impl Hook<'_> {
 
     /// The end of the log, and where all of it is kept.
     fn keep_log(&self, hook: &str, log: &Path) -> LogEnd {
-        let name: String =
-            self.label.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+        let name: String = self
+            .label
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+            .collect();
         let short: String = name.chars().rev().take(120).collect::<Vec<_>>().into_iter().rev().collect();
         let to = self.logs.join(format!("{short}.{hook}.log"));
         let kept = fs::create_dir_all(self.logs).and_then(|()| fs::copy(log, &to)).map(|_| to);

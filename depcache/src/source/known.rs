@@ -6,7 +6,7 @@ use std::sync::Arc;
 use depcache_resolve::Metadata;
 use depcache_resolve::facts::Requirement;
 use domain::Digest;
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 use uv_normalize::{ExtraName, PackageName};
 
@@ -66,7 +66,7 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(name: &PackageName, version: &Version, metadata: &Metadata, origin: Origin) -> Self {
-        let python = metadata.requires_python.iter().flat_map(VersionSpecifiers::iter);
+        let python = metadata.requires_python.iter().flat_map(|specifiers| specifiers.iter());
         Self {
             name: name.to_string(),
             version: version.to_string(),

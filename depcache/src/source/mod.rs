@@ -58,6 +58,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use domain::Digest;
+use sha2::{Digest as _, Sha256};
+
 /// Bytes of a text file of a tree that is read; real ones are below 1 MB.
 const TEXT_BYTES: u64 = 16 << 20;
 
@@ -71,4 +74,18 @@ fn bounded_text(path: &Path) -> io::Result<Option<String>> {
     let mut text = String::new();
     depcache_layer::Capped::new(file, TEXT_BYTES).read_to_string(&mut text)?;
     Ok(Some(text))
+}
+
+/// sha256 of a file. Blocking.
+fn file_digest(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        let count = file.read(&mut piece)?;
+        if count == 0 {
+            return Ok(Digest::from_bytes(hash.finalize().into()));
+        }
+        hash.update(&piece[..count]);
+    }
 }

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn trees_without_a_table_are_built_by_setuptools() {
-        for (text, setup_py) in [(None, true), (Some("[tool.x]"), false), (Some("[project]\nname='a'"), true)] {
+        for (text, setup_py) in [(None, true), (Some("[tool.x]"), false), (Some("[project]\nname='a'"), true)]
+        {
             let system = read_text(text, setup_py).unwrap();
             assert_eq!(system.backend, LEGACY_BACKEND);
             assert_eq!(system.requires[0].to_string(), "setuptools>=40.8.0");

@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use domain::Digest;
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
+use serde::{Deserialize, Serialize};
 
 use super::known::Facts;
-use super::{Known, SourceError};
+use super::{Known, SourceError, file_digest};
 
 /// The record of a wheel.
 const ABOUT: &str = "about.json";
@@ -60,7 +59,7 @@ impl Shelf {
     }
 
     pub(super) fn metadata(&self, key: &Digest) -> Option<Known> {
-        self.read::<Facts>(&self.record("source-metadata", key))?.known()
+        Self::read::<Facts>(&self.record("source-metadata", key))?.known()
     }
 
     pub(super) fn put_metadata(&self, key: &Digest, known: &Known) -> Result<(), SourceError> {
@@ -69,7 +68,7 @@ impl Shelf {
 
     /// What the backend answered when it was asked for more requirements.
     pub(super) fn more_requires(&self, key: &Digest) -> Option<Vec<String>> {
-        self.read(&self.record("build-requires", key))
+        Self::read(&self.record("build-requires", key))
     }
 
     pub(super) fn put_more_requires(&self, key: &Digest, requires: &[String]) -> Result<(), SourceError> {
@@ -79,12 +78,10 @@ impl Shelf {
     /// Blocking: its content is compared with its record.
     pub(super) fn wheel(&self, key: &Digest) -> Option<Found> {
         let dir = self.wheel_dir(key);
-        let about: About = self.read(&dir.join(ABOUT))?;
+        let about: About = Self::read(&dir.join(ABOUT))?;
         let path = dir.join(&about.filename);
-        let mut hash = Sha256::new();
-        io::copy(&mut File::open(&path).ok()?, &mut hash).ok()?;
+        let actual = file_digest(&path).ok()?;
         touch(&path);
-        let actual = Digest::from_bytes(hash.finalize().into());
         if actual != about.sha256 {
             // Damaged: make room for a new one.
             drop(fs::remove_dir_all(&dir));
@@ -101,10 +98,7 @@ impl Shelf {
         fs::create_dir_all(&parent).map_err(disk)?;
         let making = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(disk)?;
         let filename = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut hash = Sha256::new();
-        let mut from = File::open(wheel).map_err(disk)?;
-        io::copy(&mut from, &mut hash).map_err(disk)?;
-        let sha256 = Digest::from_bytes(hash.finalize().into());
+        let sha256 = file_digest(wheel).map_err(disk)?;
         fs::copy(wheel, making.path().join(&filename)).map_err(disk)?;
         let about = About { filename: filename.clone(), sha256, facts: Facts::from(known) };
         let text = serde_json::to_vec(&about).map_err(|error| disk(error.into()))?;
@@ -153,7 +147,7 @@ impl Shelf {
         self.dir.join(kind).join(key.shard()).join(key.hex())
     }
 
-    fn read<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
+    fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
         let value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         touch(path);
         Some(value)

@@ -1,6 +1,6 @@
 //! Trees as they are handed in, and unpacked copies of them that a build may write into.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -11,22 +11,14 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use uv_normalize::PackageName;
 
-use super::SourceError;
 use super::unpack::unpack;
+use super::{SourceError, file_digest};
 
 /// Files of a directory; more is no project but somebody's home.
 const MAX_FILES: u64 = 200_000;
 /// What tools leave in a project and no build reads.
-const LEFTOVERS: [&str; 8] = [
-    "__pycache__",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".tox",
-    ".nox",
-    ".venv",
-    "node_modules",
-];
+const LEFTOVERS: [&str; 8] =
+    ["__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".venv", "node_modules"];
 
 /// A source tree with what is known of it from outside.
 #[derive(Debug, Clone)]
@@ -141,7 +133,7 @@ fn entries<'a>(
         }
         entry.map_err(|error| SourceError::Disk {
             path: path.to_owned(),
-            source: error.into_io_error().unwrap_or_else(|| io::ErrorKind::FilesystemLoop.into()),
+            source: error.into_io_error().unwrap_or_else(|| io::ErrorKind::InvalidInput.into()),
         })
     })
 }
@@ -160,10 +152,10 @@ fn directory_digest(label: &str, path: &Path) -> Result<Digest, SourceError> {
         }
         let disk = |source| SourceError::Disk { path: at.to_owned(), source };
         let (kind, content) = if entry.file_type().is_file() {
-            let executable = entry.metadata().map_err(|error| disk(error.into()))?.permissions().mode() & 0o100;
-            let mut content = Sha256::new();
-            io::copy(&mut File::open(at).map_err(disk)?, &mut content).map_err(disk)?;
-            (if executable == 0 { "f" } else { "x" }, content.finalize().to_vec())
+            let executable =
+                entry.metadata().map_err(|error| disk(error.into()))?.permissions().mode() & 0o100;
+            let content = file_digest(at).map_err(disk)?;
+            (if executable == 0 { "f" } else { "x" }, content.hex().into_bytes())
         } else if entry.file_type().is_symlink() {
             let target = fs::read_link(at).map_err(disk)?;
             ("l", target.into_os_string().into_encoded_bytes())

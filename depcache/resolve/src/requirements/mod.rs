@@ -10,6 +10,7 @@ mod options;
 pub(crate) mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use uv_normalize::PackageName;
 
@@ -63,13 +64,32 @@ impl Names {
         }
     }
 
+    /// Exactly these.
+    pub fn of(names: impl IntoIterator<Item = PackageName>) -> Self {
+        let names: BTreeSet<_> = names.into_iter().collect();
+        if names.is_empty() { Self::None } else { Self::Some(names) }
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         match (self, others) {
             (Self::All, _) | (_, Self::All) => Self::All,
             (Self::None, names) | (names, Self::None) => names.clone(),
-            (Self::Some(these), Self::Some(those)) => Self::Some(these | those),
+            (Self::Some(names), Self::Some(more)) => Self::Some(names | more),
+        }
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str(":none:"),
+            Self::All => f.write_str(":all:"),
+            Self::Some(names) => {
+                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+                f.write_str(&names.join(","))
+            }
         }
     }
 }

@@ -60,7 +60,8 @@ fn files_that_do_not_fit() {
     world = world.wheel("pulled", "1", &[]).with("pulled", |file| file.yanked = Yanked::Yes("broken".into()));
     world = world.wheel("young", "1", &[]).with("young", |file| file.upload_time_ms = Some(day(30_000)));
     let mut shown = Vec::new();
-    let lines = ["tags", "python", "sdist\n--only-binary sdist", "old", "bin\n--no-binary bin", "pulled", "young"];
+    let lines =
+        ["tags", "python", "sdist\n--only-binary sdist", "old", "bin\n--no-binary bin", "pulled", "young"];
     for line in lines {
         let mut input = input(&[("requirements.txt", line)], bare_base("3.11.7"));
         input.exclude_newer_ms = Some(day(25_000));

@@ -69,8 +69,7 @@ impl Place {
         let at = self.root.join(&path);
         let write = |source| UnpackError::Write { path: at.clone(), source };
         let mode = if executable { 0o755 } else { 0o644 };
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(mode).open(&at).map_err(write)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&at).map_err(write)?;
         // A read that fails is the archive's fault, a write this machine's.
         let mut content = Capped::new(content, size);
         let mut piece = vec![0; PIECE_BYTES];
