@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, PackageFile, PackageFiles, Prefetch, Yanked,
+    Facts, FactsError, FileHash, FileMetadata, FileSource, PackageFile, PackageFiles, Prefetch, Yanked,
 };
 use pep440_rs::VersionSpecifiers;
 use tokio::runtime::Handle;
@@ -143,6 +143,7 @@ fn package_file<'a>(file: &'a IndexFile, ranges: &mut Ranges<'a>) -> PackageFile
             .and_then(|text| text.parse::<jiff::Timestamp>().ok())
             .map(jiff::Timestamp::as_millisecond),
         yanked: file.yanked.clone().map_or(Yanked::No, Yanked::Yes),
+        source: FileSource::Index,
     }
 }
 
