@@ -97,7 +97,7 @@ impl<'a> Provider<'a> {
             return Ok(Some(preferred.clone()));
         }
         let prereleases = self.graph.catalogue.policy.prereleases(name);
-        let mut fitting = listing.preferred(prereleases).filter(|version| range.contains(*version));
+        let mut fitting = listing.preferred(prereleases, range);
         let chosen = fitting.next().cloned();
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
@@ -132,10 +132,8 @@ impl<'a> Provider<'a> {
             self.pending.borrow_mut().remove(&name);
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
-            let mut likely = listing.preferred(catalogue.policy.prereleases(&name));
-            let wheel = likely
-                .find(|version| range.contains(*version))
-                .and_then(|version| listing.candidate(version)?.wheels.first());
+            let mut likely = listing.preferred(catalogue.policy.prereleases(&name), &range);
+            let wheel = likely.next().and_then(|version| listing.candidate(version)?.wheels.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }

@@ -197,7 +197,7 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
             url: Some(file.url.to_string()),
             size: file.size,
             upload_time: file.upload_time.clone(),
-            metadata_sha256: Some(Digest::of(&metadata)),
+            metadata_sha256: Some(metadata.sha256),
         },
     })
 }
