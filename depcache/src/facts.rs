@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, FilesByVersion, PackageFile, PackageFiles, Prefetch, Yanked,
+    Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
+    Prefetch, Yanked,
 };
 use pep440_rs::{Version, VersionSpecifiers};
 use tokio::runtime::Handle;
@@ -198,6 +199,7 @@ fn package_file(file: &IndexFile) -> PackageFile {
             .and_then(|text| text.parse::<jiff::Timestamp>().ok())
             .map(jiff::Timestamp::as_millisecond),
         yanked: file.yanked.clone().map_or(Yanked::No, Yanked::Yes),
+        source: FileSource::Index,
     }
 }
 

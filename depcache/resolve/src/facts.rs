@@ -8,6 +8,8 @@ use pep440_rs::{Version, VersionSpecifiers};
 use uv_normalize::{ExtraName, PackageName};
 use uv_pypi_types::{ResolutionMetadata, VerbatimParsedUrl};
 
+use crate::reference::{DirectReference, FileSource};
+
 /// A requirement as metadata and users write it.
 pub type Requirement = pep508_rs::Requirement<VerbatimParsedUrl>;
 
@@ -98,6 +100,8 @@ pub struct PackageFile {
     pub upload_time_ms: Option<i64>,
     /// Whether it was withdrawn.
     pub yanked: Yanked,
+    /// Where it comes from: an index, or the place that a direct reference names.
+    pub source: FileSource,
 }
 
 /// Answer to "which files does this package have?".
@@ -212,7 +216,19 @@ pub trait Facts {
     /// All files of a package.
     fn files(&self, package: &PackageName) -> Result<PackageFiles, FactsError>;
 
-    /// METADATA of a wheel that [`Facts::files`] returned.
+    /// The file or tree that a direct reference names, under a file name that tells its version; its metadata is
+    /// asked for with [`Facts::metadata`]. A tree that a wheel is to be made of has the name of a source
+    /// distribution.
+    fn direct(&self, package: &PackageName, reference: &DirectReference) -> Result<PackageFile, FactsError> {
+        Err(FactsError {
+            step: format!("{package} cannot be taken from {reference} here"),
+            retryable: false,
+            hint: None,
+            source: None,
+        })
+    }
+
+    /// METADATA of a wheel that [`Facts::files`] or [`Facts::direct`] returned.
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError>;
 
     /// Whether [`Facts::files`] of this package would answer without waiting; metadata of its likely version is

@@ -44,6 +44,7 @@ pub mod input;
 mod policy;
 pub mod propose;
 mod provider;
+pub mod reference;
 pub mod requirements;
 pub mod resolution;
 mod solve;
@@ -55,6 +56,7 @@ pub use facts::{
 };
 pub use input::{BasePolicy, Input, Prerelease};
 pub use propose::{propose, propose_cap, propose_other};
+pub use reference::{DirectReference, FileSource, Place};
 pub use requirements::{Expanded, RequirementsError, expand};
 pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use depcache_resolve::facts::Requirement;
 use depcache_resolve::{
-    Facts, FactsError, FileMetadata, Input, Metadata, PackageFile, PackageFiles, Prefetch, Resolution,
-    ResolveError, Yanked, expand, requirements::ReadError,
+    Facts, FactsError, FileMetadata, FileSource, Input, Metadata, PackageFile, PackageFiles, Prefetch,
+    Resolution, ResolveError, Yanked, expand, requirements::ReadError,
 };
 use domain::{Base, BaseRecord, Distribution, Interpreter};
 use pep440_rs::VersionSpecifiers;
@@ -61,6 +61,7 @@ impl World {
             requires_python: None,
             upload_time_ms: Some(day(19_000)),
             yanked: Yanked::No,
+            source: FileSource::Index,
         }
     }
 

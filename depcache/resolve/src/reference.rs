@@ -1,0 +1,151 @@
+//! Direct references: requirements that name a place instead of versions.
+
+use std::fmt;
+
+use crate::facts::FileHash;
+
+/// Where a package is to be taken from, whatever indexes offer: `name @ place`, an address, a path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DirectReference {
+    /// The place.
+    pub place: Place,
+    /// `#subdirectory=`: where the project lies within the archive or repository.
+    pub subdirectory: Option<String>,
+    /// `#sha256=`: hashes that the reference itself carries.
+    pub hashes: Vec<FileHash>,
+}
+
+/// The place of a [`DirectReference`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A wheel or source archive at an `http` or `https` address. May carry credentials: show it through `Display`.
+    Url(String),
+    /// A wheel, a source archive or a project's directory on this machine.
+    Path {
+        /// As written, relative to the working directory unless it begins with `/`.
+        path: String,
+        /// `-e`: installed like any directory, because an environment in a store cannot point at it.
+        editable: bool,
+    },
+    /// A git repository.
+    Git {
+        /// Address without `git+`, reference and fragment. May carry credentials: show it through `Display`.
+        url: String,
+        /// Branch, tag or commit; absent: the default branch.
+        requested: Option<String>,
+    },
+}
+
+/// Where a [`crate::PackageFile`] comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FileSource {
+    /// An index or a find-links place offers it.
+    #[default]
+    Index,
+    /// A direct reference to an address names it.
+    Url {
+        /// Where the project lies within the archive.
+        subdirectory: Option<String>,
+    },
+    /// A direct reference to a file on this machine names it.
+    Path {
+        /// As written, relative to the working directory unless it begins with `/`.
+        path: String,
+        /// Where the project lies within the archive.
+        subdirectory: Option<String>,
+    },
+    /// A wheel is to be made from a commit.
+    Git {
+        /// Address without `git+` and without credentials.
+        url: String,
+        /// Full hexadecimal name of the commit.
+        commit: String,
+        /// What the requirement asked for, if it named anything.
+        requested: Option<String>,
+        /// Where the project lies within the repository.
+        subdirectory: Option<String>,
+    },
+    /// A wheel is to be made from a directory on this machine.
+    Directory {
+        /// As written, relative to the working directory unless it begins with `/`.
+        path: String,
+        /// `-e` was asked for.
+        editable: bool,
+    },
+}
+
+impl fmt::Display for DirectReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Url(url) => f.write_str(&without_credentials(url))?,
+            Place::Path { path, .. } => f.write_str(path)?,
+            Place::Git { url, requested } => {
+                write!(f, "git+{}", without_credentials(url))?;
+                if let Some(requested) = requested {
+                    write!(f, "@{requested}")?;
+                }
+            }
+        }
+        match &self.subdirectory {
+            Some(subdirectory) => write!(f, "#subdirectory={subdirectory}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As `Display`: what holds credentials is not printed by accident.
+impl fmt::Debug for DirectReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DirectReference({self})")
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "Url({})", without_credentials(url)),
+            Self::Path { path, editable } => write!(f, "Path({path}, editable: {editable})"),
+            Self::Git { url, requested } => write!(f, "Git({}, {requested:?})", without_credentials(url)),
+        }
+    }
+}
+
+/// An address without what stands before the `@` of its host. The user name of `ssh://git@host/…` stays: it is
+/// part of the address and no secret.
+pub fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    if scheme.ends_with("ssh") && !user.contains(':') {
+        return url.to_owned();
+    }
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let git = |url: &str| Place::Git { url: url.into(), requested: Some("v1".into()) };
+        let shown = |place: Place| {
+            let reference = DirectReference { place, subdirectory: Some("a/b".into()), hashes: vec![] };
+            assert!(!format!("{reference:?}").contains("secret"));
+            reference.to_string()
+        };
+        assert_eq!(
+            shown(Place::Url("https://me:secret@host.example/a.whl".into())),
+            "https://host.example/a.whl#subdirectory=a/b"
+        );
+        assert_eq!(
+            shown(git("https://secret@host.example/a")),
+            "git+https://host.example/a@v1#subdirectory=a/b"
+        );
+        assert_eq!(
+            shown(git("ssh://git@host.example/a")),
+            "git+ssh://git@host.example/a@v1#subdirectory=a/b"
+        );
+    }
+}
