@@ -69,7 +69,7 @@ fn why(
     }
     let facts = |source: FactsError| ResolveError::Facts { package: name.clone(), source };
     let listing = graph.catalogue.listing(name).map_err(facts)?;
-    let in_range = || listing.versions.iter().rev().filter(|(version, _)| range.contains(*version));
+    let in_range = || listing.states().rev().filter(|(version, _)| range.contains(*version));
     let Some((_, state)) = in_range().next() else {
         return Ok("no index has the recommended version".into());
     };
@@ -115,11 +115,15 @@ fn excluding(
         }
     }
     let facts = |source: FactsError| ResolveError::Facts { package: name.clone(), source };
-    let listing = if graph.base.get(name).is_some() { None } else { Some(graph.catalogue.listing(name).map_err(facts)?) };
+    let listing = if graph.base.get(name).is_some() {
+        None
+    } else {
+        Some(graph.catalogue.listing(name).map_err(facts)?)
+    };
     let excludes = |edge: &Edge| match &listing {
         // `>1.2` and `==1.2` are disjoint as ranges too; bounds between two releases show only in the versions.
         Some(listing) => {
-            let mut wanted = listing.versions.keys().filter(|version| range.contains(*version)).peekable();
+            let mut wanted = listing.numbers().iter().filter(|version| range.contains(*version)).peekable();
             wanted.peek().is_some() && wanted.all(|version| !edge.range.contains(version))
         }
         None => edge.range.is_disjoint(range),
@@ -145,7 +149,9 @@ fn said(graph: &Graph<'_>, who: &Package, edge: &Edge) -> String {
             format!("{} sets {}", place(entry), entry.origin.text)
         }
         Why::Protected(_) => format!("the base has {} and it must stay", edge.to),
-        Why::Requires(text) => format!("{who} requires {}", text.split(';').next().unwrap_or_default().trim()),
+        Why::Requires(text) => {
+            format!("{who} requires {}", text.split(';').next().unwrap_or_default().trim())
+        }
         Why::Present | Why::SameVersion => format!("{who} goes with another version"),
     }
 }
