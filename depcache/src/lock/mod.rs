@@ -178,7 +178,7 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
     let is_wheel = DistExtension::from_path(&filename).is_ok_and(|kind| kind == DistExtension::Wheel);
     // METADATA of sources is written anew by each build: there it is what it says that counts.
     let metadata_sha256 = if is_wheel {
-        Digest::of(&index.metadata(&file).await.map_err(failed)?)
+        index.metadata(&file).await.map_err(failed)?.sha256
     } else {
         crate::source::metadata_digest(&pinned.name, &pinned.version, &pinned.metadata)
     };

@@ -104,7 +104,8 @@ impl Hook<'_> {
             request.as_os_str(),
             answer.as_os_str(),
         ];
-        let mut command = sandbox::command(self.sandbox, &self.limits, self.cache, self.work, &arguments);
+        let mut command =
+            sandbox::command(self.sandbox, &self.limits, self.cache, self.work, self.root, &arguments);
         self.fill(&mut command, &home);
         let child = command
             .stdin(Stdio::null())
@@ -151,8 +152,7 @@ impl Hook<'_> {
             .env("VIRTUAL_ENV", self.environment)
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
-            .current_dir(self.root);
+            .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH);
         for name in COMPILER_VARIABLES {
             if let Some(value) = self.variables.get(name) {
                 command.env(name, value);

@@ -17,13 +17,15 @@ const WORLDS: [&[&str]; 2] = [
     &["--mount", "--net", "--pid", "--fork", "--kill-child"],
 ];
 
-/// `$1` is made read-only, `$2` below it stays writable; then everything that could undo that is given away.
+/// `$1` is made read-only, `$2` below it stays writable; then everything that could undo that is given away. The working
+/// directory is entered anew: the one at hand lies in what was there before, which can be written.
 const INSIDE: &str = r#"set -e
 mount --bind "$1" "$1"
 mount -o remount,bind,ro "$1"
 mount --bind "$2" "$2"
 mount -o remount,bind,rw "$2"
-shift 2
+cd "$3"
+shift 3
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@""#;
 
 /// How builds are fenced on this machine.
@@ -59,7 +61,7 @@ fn try_world(options: &'static [&'static str]) -> Result<(), String> {
     let arguments = [OsStr::new("sh"), OsStr::new("-c"), OsStr::new(check), inner.as_os_str()];
     let limits = BuildLimits::default();
     let sandbox = Sandbox::World(options);
-    let output = command(&sandbox, &limits, dir.path(), &inner, &arguments)
+    let output = command(&sandbox, &limits, dir.path(), &inner, &inner, &arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -72,7 +74,7 @@ fn try_world(options: &'static [&'static str]) -> Result<(), String> {
     Err(said.lines().next().unwrap_or("it ended without a word").to_owned())
 }
 
-/// The command that runs `arguments` fenced: `outside` read-only, `inside` (below it) writable.
+/// The command that runs `arguments` fenced in `directory`: `outside` read-only, `inside` (below it) writable.
 ///
 /// It ends when the thread that started it ends, also by a kill of this process.
 pub(super) fn command(
@@ -80,15 +82,23 @@ pub(super) fn command(
     limits: &BuildLimits,
     outside: &Path,
     inside: &Path,
+    directory: &Path,
     arguments: &[&OsStr],
 ) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
     if let Sandbox::World(options) = sandbox {
-        command.arg("unshare").args(*options).args(["--", "sh", "-c", INSIDE, "sh"]).arg(outside).arg(inside);
+        command
+            .arg("unshare")
+            .args(*options)
+            .args(["--", "sh", "-c", INSIDE, "sh"])
+            .arg(outside)
+            .arg(inside)
+            .arg(directory);
     }
     let limit = |name: &str, value: u64| OsString::from(format!("--{name}={value}"));
     command
+        .current_dir(directory)
         .arg("prlimit")
         .arg(limit("data", limits.memory_bytes))
         .arg(limit("fsize", limits.disk_bytes))

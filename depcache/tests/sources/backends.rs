@@ -91,7 +91,11 @@ fn a_c_extension_and_one_whose_header_is_missing() {
     assert_eq!(world.python(&ran, "import native; print(native.answer())"), "42");
 
     let broken = code.replace("<Python.h>", "<Python.h>\n#include <nowhere/header.h>");
-    world.sdist("headless", "1.0", &files(&[("setup.py", &setup.replace("name='native'", "name='headless'")), ("native.c", &broken)]));
+    world.sdist(
+        "headless",
+        "1.0",
+        &files(&[("setup.py", &setup.replace("name='native'", "name='headless'")), ("native.c", &broken)]),
+    );
     let ran = world.fetch("headless", &[]);
     assert_eq!(ran.code, 65, "{}", ran.stderr);
     let hint = "hint: the header nowhere/header.h is missing: install the development package of its library";

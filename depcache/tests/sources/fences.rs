@@ -33,9 +33,8 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
 
 fn is_running(argument: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        std::fs::read(entry.path().join("cmdline")).is_ok_and(|text| {
-            text.split(|byte| *byte == 0).any(|word| word == argument.as_bytes())
-        })
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|text| text.split(|byte| *byte == 0).any(|word| word == argument.as_bytes()))
     })
 }
 
@@ -50,13 +49,21 @@ fn one_that_fills_the_disk_is_stopped() {
 
     let one = "    with open('big', 'wb') as big:\n        while True: big.write(b'x' * 4_000_000)";
     let (_, ran) = failing(one, &[("UPDRAFT_BUILD_DISK_BYTES", "60000000")]);
-    assert!(ran.stderr.contains("File too large") || ran.stderr.contains("more than 60 MB"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("File too large") || ran.stderr.contains("more than 60 MB"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn one_that_talks_without_end_is_stopped() {
     let (_, ran) = failing("    while True: print('x' * 100_000)", &[]);
-    assert!(ran.stderr.contains("build_wheel was ended for tiny-1.0.tar.gz: it said more than 67 MB"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("build_wheel was ended for tiny-1.0.tar.gz: it said more than 67 MB"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.len() < 10_000);
 }
 

@@ -32,8 +32,7 @@ fn a_kill_leaves_no_process_and_no_half_wheel() {
     world.sdist("tiny", "1.0", &in_tree("tiny", "1.0", slow));
     std::fs::write(world.path("requirements.txt"), "tiny").unwrap();
     let arguments = ["build", "requirements.txt", "--base", "none"];
-    let mut child =
-        world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let scratch = world.path("cache/v1/scratch");
     let begun = || {
         let dirs = std::fs::read_dir(&scratch).into_iter().flatten().flatten();
@@ -47,8 +46,7 @@ fn a_kill_leaves_no_process_and_no_half_wheel() {
     assert!(world.built_wheels().is_empty());
 
     // The next one does not wait for the dead one, and builds.
-    let mut child =
-        world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     std::fs::remove_file(begun().unwrap()).unwrap();
     wait_for("the second build", || begun().is_some());
     std::fs::remove_file(begun().unwrap()).unwrap();

@@ -7,18 +7,15 @@ use crate::world::World;
 fn builds_that_are_forbidden() {
     let world = World::new();
     world.sdist("tiny", "1.0", &in_tree("tiny", "1.0", "    pass"));
-    let all: Vec<String> = [
-        &["--no-build"][..],
-        &["--no-build-package", "tiny"],
-        &["--only-binary", ":all:"],
-    ]
-    .iter()
-    .map(|options| {
-        let ran = world.lock("tiny", options);
-        assert_eq!(ran.code, 65, "{}", ran.stderr);
-        ran.stderr
-    })
-    .collect();
+    let all: Vec<String> =
+        [&["--no-build"][..], &["--no-build-package", "tiny"], &["--only-binary", ":all:"]]
+            .iter()
+            .map(|options| {
+                let ran = world.lock("tiny", options);
+                assert_eq!(ran.code, 65, "{}", ran.stderr);
+                ran.stderr
+            })
+            .collect();
     assert!(all.iter().all(|one| *one == all[0]));
     insta::assert_snapshot!(all[0], @"");
     world.lock("tiny", &["--no-build-package", "other"]).ok();

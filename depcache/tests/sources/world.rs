@@ -35,7 +35,8 @@ impl Ran {
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let world = Self { dir, index: IndexServer::start(), variables: Vec::new(), with_machines_index: false };
+        let world =
+            Self { dir, index: IndexServer::start(), variables: Vec::new(), with_machines_index: false };
         std::fs::create_dir(world.path("home")).unwrap();
         world
     }
