@@ -21,7 +21,7 @@ use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
 use crate::progress::Event;
 use crate::session::blocking;
-use crate::source::Frontend;
+use crate::source::{Frontend, SourceError};
 
 /// Packages in work at a time: enough to keep network and cores busy, few enough to bound disk use.
 const PACKAGES_AT_A_TIME: usize = 12;
@@ -48,6 +48,7 @@ struct Work<'a> {
     store: &'a Store,
     index: &'a Index,
     frontend: &'a Frontend,
+    lock: &'a Lock,
     builder: Arc<Builder>,
     cores: Semaphore,
     target: TargetId,
@@ -70,6 +71,7 @@ pub(super) async fn prepare(
         store: &context.store,
         index: frontend.index(),
         frontend,
+        lock,
         builder: Arc::new(builder),
         // One more than cores: a builder that waits for its interpreter leaves a core idle.
         cores: Semaphore::new(cores + 1),
@@ -161,11 +163,11 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
                 return Err(unnamed());
             };
             let fetched = work.frontend.sdist(&name, &version, &offered, Some(file.sha256)).await;
-            fetched.map_err(BuildError::Source)?
+            fetched.map_err(|source| unmade(work.lock, package, source))?
         }
         _ => return Err(BuildError::NotAWheel { package: package.name.clone() }),
     };
-    let built = work.frontend.wheel(&source).await.map_err(BuildError::Source)?;
+    let built = work.frontend.wheel(&source).await.map_err(|source| unmade(work.lock, package, source))?;
     let actual = built.known.digest();
     if let Some(expected) = package.metadata_sha256
         && actual != expected
@@ -174,6 +176,17 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
     }
     let key = package.source.file().map_or(built.sha256, |file| file.sha256);
     Ok(Wheel { path: built.path, filename: built.filename, key })
+}
+
+fn unmade(lock: &Lock, package: &LockedPackage, source: SourceError) -> BuildError {
+    let requires = |other: &&LockedPackage| other.requires.contains(&package.name);
+    let mut needed_by: Vec<&str> =
+        lock.packages.iter().filter(requires).map(|other| other.name.as_str()).collect();
+    if lock.requested.contains(&package.name) {
+        needed_by.insert(0, "your requirements");
+    }
+    let needed_by = if needed_by.is_empty() { "the base".into() } else { needed_by.join(", ") };
+    BuildError::Source { package: format!("{} {}", package.name, package.version), needed_by, source }
 }
 
 async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildError> {

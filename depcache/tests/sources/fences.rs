@@ -121,12 +121,13 @@ fn one_sees_no_secret_and_changes_nothing_outside() {
     world.sdist("tiny", "1.0", &in_tree("tiny", "1.0", &statements));
     world.set("AWS_SECRET_ACCESS_KEY", "hush");
     world.set("CFLAGS", "-O1");
+    world.set("UPDRAFT_BUILD_ENV_OWN_SWITCH", "1");
     let ran = world.fetch("tiny", &[]).ok();
     let facts = world.python(&ran, "import tiny, json; print(json.dumps(tiny.FACTS))");
     let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
     let variables = facts["variables"].to_string();
     assert!(!variables.contains("SECRET") && !variables.contains("UPDRAFT"), "{variables}");
-    assert!(variables.contains("CFLAGS"), "{variables}");
+    assert!(variables.contains("CFLAGS") && variables.contains("OWN_SWITCH"), "{variables}");
     assert!(facts["home"].as_str().unwrap().starts_with(cache.to_str().unwrap()));
     // EROFS.
     assert_eq!((&facts["cache"], &facts["environment"][0]), (&30.into(), &30.into()), "{facts}");

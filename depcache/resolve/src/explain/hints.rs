@@ -64,9 +64,7 @@ fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String
         Unavailable::NoBinary => {
             format!("remove --no-binary for {release}: it is offered as wheels only")
         }
-        Unavailable::Tags => format!(
-            "{release} has wheels, but none for Python {python} on this platform"
-        ),
+        Unavailable::Tags => format!("{release} has wheels, but none for Python {python} on this platform"),
         Unavailable::Python(_) => {
             format!("{release} does not run on the base's Python {python}: choose another version")
         }
