@@ -9,6 +9,7 @@ use pep440_rs::Version;
 use uv_distribution_filename::{DistFilename, WheelFilename};
 use uv_normalize::PackageName;
 
+use crate::direct::Pins;
 use crate::facts::{Facts, FactsError, PackageFile, PackageFiles, Yanked};
 use crate::policy::{Policy, Prereleases};
 use crate::target::Target;
@@ -95,18 +96,24 @@ pub(crate) struct Catalogue<'a> {
     pub(crate) facts: &'a dyn Facts,
     pub(crate) target: &'a Target,
     pub(crate) policy: &'a Policy,
+    pub(crate) pins: &'a Pins,
     listings: RefCell<HashMap<PackageName, Rc<Listing>>>,
 }
 
 impl<'a> Catalogue<'a> {
-    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy) -> Self {
-        Self { facts, target, policy, listings: RefCell::default() }
+    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy, pins: &'a Pins) -> Self {
+        Self { facts, target, policy, pins, listings: RefCell::default() }
     }
 
     /// The listing of a package.
     pub(crate) fn listing(&self, name: &PackageName) -> Result<Rc<Listing>, FactsError> {
         if let Some(known) = self.listings.borrow().get(name) {
             return Ok(Rc::clone(known));
+        }
+        if let Some(pin) = self.pins.get(name) {
+            let listing = Rc::new(self.sift(name, std::slice::from_ref(&pin.file)));
+            self.listings.borrow_mut().insert(name.clone(), Rc::clone(&listing));
+            return Ok(listing);
         }
         let listing = Rc::new(match self.facts.files(name)? {
             PackageFiles::Unknown => Listing { is_unknown: true, ..Listing::default() },

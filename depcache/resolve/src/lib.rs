@@ -37,6 +37,7 @@
 
 mod base;
 mod catalogue;
+mod direct;
 mod explain;
 pub mod facts;
 mod graph;
@@ -56,6 +57,6 @@ pub use facts::{
 pub use input::{BasePolicy, Input, Prerelease};
 pub use propose::{propose, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};
-pub use requirements::{Expanded, RequirementsError, expand};
+pub use requirements::{Expanded, RequirementsError, expand, expand_with};
 pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

@@ -74,6 +74,32 @@ pub enum FileSource {
     },
 }
 
+impl DirectReference {
+    /// The reference that a `Requires-Dist` names behind `@`; `None`: it cannot be followed.
+    pub fn of_metadata(text: &str) -> Option<Self> {
+        crate::requirements::reference(text)
+    }
+
+    /// Whether both lead to the same thing; how they were written and what they carry for checking do not count.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let plain = |reference: &Self| {
+            let place = match &reference.place {
+                Place::Url(url) => Place::Url(without_credentials(url)),
+                Place::Path { path, .. } => {
+                    let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/').to_owned();
+                    Place::Path { path, editable: false }
+                }
+                Place::Git { url, requested } => {
+                    let url = without_credentials(url).trim_end_matches(".git").to_owned();
+                    Place::Git { url, requested: requested.clone() }
+                }
+            };
+            (place, reference.subdirectory.clone())
+        };
+        plain(self) == plain(other)
+    }
+}
+
 impl fmt::Display for DirectReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {

@@ -8,7 +8,7 @@ use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
 use crate::facts::{FactsError, FileHash, PackageFile};
-use crate::requirements::{Expanded, Origin};
+use crate::requirements::{Expanded, Note, Origin};
 
 /// A package to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,11 @@ pub enum Warning {
         /// Why, when the index says so.
         reason: String,
     },
+    /// Something in the user's files is read, but not done.
+    Input {
+        /// What and where.
+        note: Note,
+    },
     /// A distribution that Airflow has loaded is replaced, as asked for.
     ShadowsLoaded {
         /// The replaced distribution.
@@ -109,6 +114,7 @@ impl fmt::Display for Warning {
             Self::Yanked { package, version, reason } => {
                 write!(f, "{package} {version} was withdrawn from its index: {reason}")
             }
+            Self::Input { note } => write!(f, "{note}"),
             Self::ShadowsLoaded { shadow } => write!(
                 f,
                 "{} {} replaces {} that Airflow has loaded: tasks need a worker process of their own",
