@@ -3,17 +3,18 @@
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
-use agent::settings::{Cli, Command, SettingsError, StatusSettings, resolve};
+use agent::settings::{Cli, Command, StatusSettings};
 use agent::start::StartError;
 use agent::sync::SyncError;
 use agent::usage::Clock;
 use agent::{chain, socket, start};
 use anyhow::Context;
+use daemon::settings::{SettingsError, resolve};
 use daemon::{Signals, logging};
 use domain::exit;
 
 fn main() -> ExitCode {
-    let resolved = match resolve(&std::env::args_os().collect::<Vec<_>>()) {
+    let resolved = match resolve::<Cli>(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(resolved) => resolved,
         Err(SettingsError::CommandLine(error)) => {
             drop(error.print());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use costs_engine::{By, ShareIdle};
+use daemon::settings::Output;
 
 /// Says what every task of Airflow costs.
 #[derive(Debug, Parser)]
@@ -16,23 +17,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// How the program talks about itself.
-#[derive(Debug, Clone, Args)]
-pub struct Output {
-    /// Log lines on stderr: auto (text on a terminal, else json), json or text
-    #[arg(long, global = true, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
-    pub log_format: daemon::logging::Format,
-    /// What is logged, as directives: `info,costs=debug`
-    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
-    pub log: String,
-    /// TOML file with defaults for the flags of this command: `keep_days = 30`
-    #[arg(long, global = true, env = "UPDRAFT_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print the settings and where each comes from, and end
-    #[arg(long, global = true)]
-    pub print_config: bool,
 }
 
 /// What to do.

@@ -2,9 +2,10 @@
 
 use std::io::{Write, stdout};
 
+use daemon::settings::Output;
 use domain::exit;
 
-use crate::cli::{Cli, Command, Output, Report, Serve};
+use crate::cli::{Cli, Command, Report, Serve};
 use crate::clock::unix_ms;
 use crate::failure::Failure;
 use crate::{report, serve};

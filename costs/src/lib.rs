@@ -28,6 +28,5 @@ pub mod documents;
 pub mod failure;
 pub mod report;
 pub mod serve;
-pub mod settings;
 pub mod sources;
 pub mod usage;

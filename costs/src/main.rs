@@ -3,14 +3,15 @@
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
+use costs::cli::Cli;
 use costs::failure::Failure;
-use costs::settings::{SettingsError, resolve};
+use daemon::settings::{SettingsError, resolve};
 use domain::exit;
 
 fn main() -> ExitCode {
     // Before anything that may speak TLS; a second installation is no error.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let resolved = match resolve(&std::env::args_os().collect::<Vec<_>>()) {
+    let resolved = match resolve::<Cli>(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(resolved) => resolved,
         Err(SettingsError::CommandLine(error)) => {
             // Nothing better can be done when the terminal is gone.
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(Failure::of(exit::USAGE, &error, None).tell()),
     };
     if resolved.cli.output.print_config {
-        return match stdout().write_all(resolved.printed.as_bytes()) {
+        return match writeln!(stdout(), "{}", resolved.printed) {
             Ok(()) => ExitCode::from(exit::OK),
             Err(_) => ExitCode::from(exit::UNAVAILABLE),
         };

@@ -23,12 +23,29 @@ installed() { # installed RECORD: the path of a base that a bring-up remembers
     sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' "$state/$1"
 }
 
-plugin_tests() {
+interpreter() {
     local python
     for python in "${UPDRAFT_LOCAL_PYTHON:-}" python3.11 python3; do
-        [ -n "$python" ] && command -v "$python" >/dev/null && break
+        [ -n "$python" ] && command -v "$python" && return
     done
+}
+
+plugin_tests() {
+    local python
+    python=$(interpreter) || return
     (cd plugin && PYTHONPATH=src:. "$python" -m unittest discover -s tests -t .)
+}
+
+# What the resolver is compared with: uv, pip and packaging, in an environment of their own.
+peers() {
+    local venv="$state/peers" python
+    python=$(interpreter) || return
+    [ -x "$venv/bin/uv" ] || { "$python" -m venv "$venv" && "$venv/bin/pip" install --quiet uv==0.13.9 pip==26.3 packaging==26.3; } || {
+        rm -rf "$venv"
+        echo "uv, pip and packaging cannot be had here: comparisons with them say so and pass"
+        return 0
+    }
+    export UPDRAFT_TEST_PEERS="$venv"
 }
 
 # A second real S3 server for the object store's conformance suite, where Go is present.
@@ -56,6 +73,7 @@ step "main job on Airflow 2.11" "$bin/updraft-local" --state-dir "$state" --airf
 export UPDRAFT_TEST_AIRFLOW2="$(installed base-2.11.json)"
 step "plugin, on the same Airflow" plugin_tests
 step "versitygw" versitygw
+step "peers" peers
 step "every other test" cargo test --profile ci --locked --workspace --no-fail-fast
 echo "=== all passed"
 printf '%s\n' "${times[@]}"

@@ -1,8 +1,6 @@
-//! Settings, resolved once: flag, else `UPDRAFT_…` variable, else configuration file, else default.
+//! The command line and its settings.
 
 mod broker_url;
-mod printed;
-mod resolve;
 mod worker_mode;
 
 use std::net::SocketAddr;
@@ -10,12 +8,12 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
+use daemon::settings::Output;
 use domain::RepositoryName;
 
 pub use crate::sync::SyncSettings;
 pub use crate::usage::UsageSettings;
 pub use broker_url::BrokerUrl;
-pub use resolve::{Resolved, SettingsError, resolve};
 pub use worker_mode::WorkerMode;
 
 /// Keeps Airflow's workers, their code and their environments.
@@ -28,23 +26,6 @@ pub struct Cli {
     /// What it does.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// How the program talks about itself.
-#[derive(Debug, Clone, Args)]
-pub struct Output {
-    /// Log lines on stderr: auto (text on a terminal, else json), json or text
-    #[arg(long, global = true, env = "UPDRAFT_LOG_FORMAT", default_value = "auto", value_name = "FORMAT")]
-    pub log_format: daemon::logging::Format,
-    /// What is logged, as directives: `info,agent=debug`
-    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "DIRECTIVES")]
-    pub log: String,
-    /// TOML file with defaults for the flags of this command: `drain_timeout_s = 3600`
-    #[arg(long, global = true, env = "UPDRAFT_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print the settings and where each comes from, and end
-    #[arg(long, global = true)]
-    pub print_config: bool,
 }
 
 /// What the agent is for.

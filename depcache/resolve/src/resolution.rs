@@ -19,9 +19,9 @@ pub struct Pinned {
     pub version: Version,
     /// Extras that somebody asked for, sorted.
     pub extras: Vec<ExtraName>,
-    /// The wheel for the target: best tags.
-    pub wheel: PackageFile,
-    /// Other wheels of the version that the target could use too, best first.
+    /// The file to install from: the wheel with the best tags, or the source distribution where none fits.
+    pub file: PackageFile,
+    /// Other files of the version that the target could use too, best first.
     pub alternatives: Vec<PackageFile>,
     /// Hashes that the user allows; empty: any. The download must match one of them.
     pub allowed_hashes: Vec<FileHash>,

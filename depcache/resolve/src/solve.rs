@@ -144,7 +144,7 @@ impl Answer<'_> {
         let listing = catalogue.listing(name).map_err(facts)?;
         let missing = || ResolveError::Base { field: format!("file of {name} {version}") };
         let candidate = listing.candidate(version).ok_or_else(missing)?;
-        let (wheel, alternatives) = candidate.wheels.split_first().ok_or_else(missing)?;
+        let (file, alternatives) = candidate.wheels.split_first().ok_or_else(missing)?;
         if let Some(reason) = &candidate.yanked {
             let (package, version, reason) = (name.clone(), version.clone(), reason.clone());
             warnings.push(Warning::Yanked { package, version, reason });
@@ -163,7 +163,7 @@ impl Answer<'_> {
             name: name.clone(),
             version: version.clone(),
             extras,
-            wheel: wheel.clone(),
+            file: file.clone(),
             alternatives: alternatives.to_vec(),
             allowed_hashes: catalogue.policy.hashes(name).to_vec(),
             requires: requires.into_iter().collect(),

@@ -171,8 +171,8 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
         version: pinned.version.to_string(),
         source,
     };
-    let filename = pinned.wheel.filename.clone();
-    let file = IndexFacts::index_file(index, &pinned.name, &pinned.wheel)
+    let filename = pinned.file.filename.clone();
+    let file = IndexFacts::index_file(index, &pinned.name, &pinned.file)
         .await
         .map_err(failed)?
         .ok_or_else(|| LockError::Gone { filename: filename.clone() })?;

@@ -31,6 +31,7 @@ mod chain;
 pub mod health;
 pub mod logging;
 mod outcome;
+pub mod settings;
 mod signals;
 mod supervisor;
 

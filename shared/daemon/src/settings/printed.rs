@@ -1,23 +1,20 @@
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory};
-
-use super::Cli;
-
-/// Settings whose values are credentials or may hold some.
-const SECRET: [&str; 3] = ["broker_url", "git_url", "costs_token"];
+use clap::{ArgMatches, Command};
 
 /// One `name = value  (source)` line a setting, sorted by name.
-pub(super) fn settings(matches: &ArgMatches, from_file: &[String]) -> String {
+pub(super) fn settings(command: &Command, matches: &ArgMatches, from_file: &[String]) -> String {
     let Some((name, matches)) = matches.subcommand() else { return String::new() };
-    let command = Cli::command();
     let Some(sub) = command.find_subcommand(name) else { return String::new() };
-    let ids = sub.get_arguments().chain(command.get_arguments()).map(|arg| arg.get_id().as_str());
-    let mut lines: Vec<_> = ids
-        .filter(|id| !["print_config", "help", "version"].contains(id))
-        .map(|id| {
+    let mut lines: Vec<_> = sub
+        .get_arguments()
+        .chain(command.get_arguments())
+        .filter(|argument| !["print_config", "help", "version"].contains(&argument.get_id().as_str()))
+        .map(|argument| {
+            let id = argument.get_id().as_str();
             let Ok(Some(values)) = matches.try_get_raw(id) else { return format!("{id} is not set") };
             let value: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
-            let value = if SECRET.contains(&id) { "(hidden)".to_owned() } else { value.join(" ") };
+            let value =
+                if argument.is_hide_env_values_set() { "(hidden)".to_owned() } else { value.join(" ") };
             format!("{id} = {value}  ({})", source(matches, id, from_file))
         })
         .collect();
