@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, FileSource, PackageFile, PackageFiles, Prefetch, Yanked,
+    DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, PackageFile, PackageFiles,
+    Prefetch, Yanked,
 };
 use pep440_rs::VersionSpecifiers;
 use tokio::runtime::Handle;
@@ -42,6 +43,9 @@ impl IndexFacts {
         package: &PackageName,
         file: &PackageFile,
     ) -> Result<Option<IndexFile>, IndexError> {
+        if file.source != FileSource::Index {
+            return Ok(crate::direct::index_file(file));
+        }
         let files = index.files(package).await?;
         Ok(files.iter().find(|known| known.url.as_str() == file.url).cloned())
     }
@@ -58,6 +62,17 @@ impl Facts for IndexFacts {
         }
         let mut ranges = Ranges::new();
         Ok(PackageFiles::Found(files.iter().map(|file| package_file(file, &mut ranges)).collect()))
+    }
+
+    fn direct(&self, package: &PackageName, reference: &DirectReference) -> Result<PackageFile, FactsError> {
+        let root = std::path::Path::new(".");
+        let file = crate::direct::file(&self.index, root, package, reference);
+        self.runtime.block_on(file).map_err(|error| FactsError {
+            step: format!("{package} cannot be taken from {reference}"),
+            retryable: error.is_retryable(),
+            hint: error.hint(),
+            source: Some(Box::new(error)),
+        })
     }
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {

@@ -143,7 +143,9 @@ impl Search<'_> {
                     format!("{by} takes {name} {version} from {reference}"),
                     format!("the base has {name} {}, {why}", installed.version),
                 ],
-                hints: vec![format!("{name} comes with the base image: leave the line away, or change the image")],
+                hints: vec![format!(
+                    "{name} comes with the base image: leave the line away, or change the image"
+                )],
                 involved: origin.cloned().into_iter().collect(),
                 packages: vec![name.clone()],
             }));

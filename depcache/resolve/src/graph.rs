@@ -164,7 +164,8 @@ impl Graph<'_> {
     /// Whether the version is the base's own.
     pub(crate) fn is_base(&self, name: &PackageName, version: &Version) -> bool {
         let installed = self.base.get(name);
-        installed.is_some_and(|installed| installed.version == *version) && self.catalogue.pins.get(name).is_none()
+        installed.is_some_and(|installed| installed.version == *version)
+            && self.catalogue.pins.get(name).is_none()
     }
 
     /// Extras that a package version offers.

@@ -61,7 +61,9 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
 /// Projects say which Python they are for.
 fn check_python(input: &Input, target: &Target) -> Result<(), ResolveError> {
     let demands = &input.expanded.requires_python;
-    let Some(unmet) = demands.iter().find(|demand| !target.admits(Some(&demand.specifiers))) else { return Ok(()) };
+    let Some(unmet) = demands.iter().find(|demand| !target.admits(Some(&demand.specifiers))) else {
+        return Ok(());
+    };
     let place = format!("{}:{}", unmet.origin.file, unmet.origin.line);
     Err(ResolveError::Conflict(Box::new(Conflict {
         summary: format!("{place} is not for Python {}", target.python()),

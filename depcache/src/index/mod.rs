@@ -10,6 +10,7 @@ mod cache;
 mod config_files;
 mod credentials;
 mod default_index;
+mod document;
 mod error;
 mod find_links;
 mod flags;
@@ -23,6 +24,7 @@ mod simple;
 mod wheel;
 
 pub use cache::Cache;
+pub(crate) use credentials::percent_decoded;
 pub use default_index::DefaultIndexError;
 pub use error::IndexError;
 pub use flags::Flags;
@@ -67,6 +69,7 @@ impl Index {
         let logins = settings
             .indexes
             .iter()
+            .chain(&settings.places)
             .filter_map(|index| Some((index.url.clone(), index.login.clone()?)))
             .collect();
         let http = Http::new(logins, settings.netrc.clone(), settings.timeout)?;

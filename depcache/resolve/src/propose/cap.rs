@@ -10,7 +10,7 @@ use uv_normalize::PackageName;
 use super::{edit, replace, solved, version_of};
 use crate::facts::{Facts, PackageFiles, Requirement};
 use crate::input::Input;
-use crate::requirements::{Entry, Origin};
+use crate::requirements::{Entry, Origin, is_project};
 use crate::resolution::{Change, Proposal, ResolveError};
 use crate::solve::resolve;
 
@@ -110,7 +110,7 @@ fn add(
         (expanded.requirements.len(), path, lines)
     });
     // A new line is one of a requirements file; into an array of TOML it does not go.
-    if file.ends_with(".toml") {
+    if is_project(&file) {
         return None;
     }
     let line = edit::insert(expanded, &file, line, &text);

@@ -6,7 +6,7 @@ use pep508_rs::MarkerTree;
 use uv_normalize::{ExtraName, PackageName};
 
 use super::error::RequirementsErrorKind as Kind;
-use super::place::{file_name, is_archive, is_wheel, name_of, percent_decoded, place, refused};
+use super::place::{file_name, has_end, is_archive, is_wheel, name_of, percent_decoded, place, refused};
 use crate::facts::FileHash;
 use crate::reference::{DirectReference, Place};
 
@@ -46,8 +46,7 @@ pub(super) fn direct(text: &str, is_editable: bool) -> Result<Option<Direct>, Ki
     let mut all_extras = parse_extras(extras)?;
     all_extras.extend(parse_extras(more_extras)?);
     all_extras.extend(fragment.extras);
-    let reference =
-        DirectReference { place, subdirectory: fragment.subdirectory, hashes: fragment.hashes };
+    let reference = DirectReference { place, subdirectory: fragment.subdirectory, hashes: fragment.hashes };
     Ok(Some(Direct { name: name.or(fragment.name).or(told), extras: all_extras, reference, marker }))
 }
 
@@ -77,12 +76,13 @@ fn is_place(text: &str) -> bool {
             && (lower.contains("://") || scheme == "file" || scheme.contains('+'))
     });
     // A comparison is a requirement, whatever its version looks like: `a>=1.0.zip`.
-    let compares = lower.contains(['<', '>', '=', '~', '!']) && !lower.contains('/') && !lower.starts_with('.');
+    let compares =
+        lower.contains(['<', '>', '=', '~', '!']) && !lower.contains('/') && !lower.starts_with('.');
     scheme
         || lower.starts_with('.')
         || lower.starts_with('~')
         || (lower.contains('/') && !lower.contains(['<', '>']))
-        || (!compares && (lower.ends_with(".whl") || is_archive(&lower)))
+        || (!compares && (has_end(&lower, "whl") || is_archive(&lower)))
 }
 
 /// Splits at the semicolon before a marker. Addresses may hold semicolons: white space must stand beside it.
@@ -158,7 +158,11 @@ impl Fragment {
                     let inside = !value.starts_with('/') && !value.split('/').any(|one| one == "..");
                     if !inside || value.is_empty() {
                         let problem = "the subdirectory does not lie within it".to_owned();
-                        return Err(refused(part, problem, "write a relative path, as in `#subdirectory=python/api`"));
+                        return Err(refused(
+                            part,
+                            problem,
+                            "write a relative path, as in `#subdirectory=python/api`",
+                        ));
                     }
                     found.subdirectory = Some(value.trim_end_matches('/').to_owned());
                 }

@@ -166,7 +166,7 @@ pub struct RequirementsError {
     pub text: String,
     /// What is wrong.
     #[source]
-    pub kind: RequirementsErrorKind,
+    pub kind: Box<RequirementsErrorKind>,
 }
 
 impl fmt::Display for RequirementsError {
@@ -181,7 +181,7 @@ impl fmt::Display for RequirementsError {
 impl RequirementsError {
     /// Whether something that was asked did not answer: the files may be right.
     pub fn is_unavailable(&self) -> bool {
-        match &self.kind {
+        match &*self.kind {
             RequirementsErrorKind::Read { source: ReadError::Unavailable { .. }, .. } => true,
             RequirementsErrorKind::Nameless { source, .. } => source.unavailable,
             _ => false,
@@ -191,7 +191,7 @@ impl RequirementsError {
     /// What to do, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         use RequirementsErrorKind as Kind;
-        Some(match &self.kind {
+        Some(match &*self.kind {
             Kind::Read { source: ReadError::NotFound, .. } => {
                 "paths behind -r and -c are relative to the file that names them".into()
             }
@@ -231,7 +231,7 @@ impl RequirementsError {
             let gutter = line.to_string();
             let text = shortened(&self.text);
             lines.push(format!("  {gutter} | {text}"));
-            if let RequirementsErrorKind::Malformed { column, .. } = self.kind
+            if let RequirementsErrorKind::Malformed { column, .. } = *self.kind
                 && column <= text.chars().count()
             {
                 lines.push(format!("  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));

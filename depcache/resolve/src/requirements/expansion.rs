@@ -10,7 +10,9 @@ use super::error::{RequirementsError, RequirementsErrorKind as Kind};
 use super::lines::{self, Line};
 use super::options::{self, Setting};
 use super::parse::{self, Parsed, What};
-use super::{Entry, Expanded, FindLinks, MAX_FILE_BYTES, MAX_FILES, Note, Origin, Outside, SourceFile, address, names};
+use super::{
+    Entry, Expanded, FindLinks, MAX_FILE_BYTES, MAX_FILES, Note, Origin, Outside, SourceFile, address, names,
+};
 use crate::facts::Requirement;
 
 pub(super) struct Expansion<'a> {
@@ -36,9 +38,12 @@ impl<'a> Expansion<'a> {
     /// Reads a file named by the caller.
     pub(super) fn file(&mut self, path: &str, constraints: bool) -> Result<(), RequirementsError> {
         self.visit(path, constraints).map_err(|kind| match kind {
-            Failed::Here(kind) => {
-                RequirementsError { file: path.to_owned(), line: None, text: String::new(), kind }
-            }
+            Failed::Here(kind) => RequirementsError {
+                file: path.to_owned(),
+                line: None,
+                text: String::new(),
+                kind: Box::new(kind),
+            },
             Failed::Placed(error) => *error,
         })
     }
@@ -51,8 +56,8 @@ impl<'a> Expansion<'a> {
         if self.visited.len() > MAX_FILES {
             return Err(Kind::TooLarge { what: "the number of files".into(), limit: MAX_FILES });
         }
-        let bytes = (self.outside.read)(path)
-            .map_err(|source| Kind::Read { path: address::shown(path).to_owned(), source })?;
+        let bytes =
+            (self.outside.read)(path).map_err(|source| Kind::Read { path: address::shown(path), source })?;
         if bytes.len() > MAX_FILE_BYTES {
             let what = format!("the size of {path} in bytes");
             return Err(Kind::TooLarge { what, limit: MAX_FILE_BYTES });
@@ -71,7 +76,7 @@ impl<'a> Expansion<'a> {
                     file: path.to_owned(),
                     line: Some(line.number),
                     text: line.text.clone(),
-                    kind,
+                    kind: Box::new(kind),
                 })),
             })?;
         }
@@ -122,7 +127,7 @@ impl<'a> Expansion<'a> {
     /// Completes a parsed requirement: a place that does not tell its package is asked.
     pub(super) fn entry(&self, parsed: Parsed, origin: Origin, constraints: bool) -> Result<Entry, Kind> {
         let (requirement, direct) = match parsed.what {
-            What::Named(requirement) => (requirement, None),
+            What::Named(requirement) => (*requirement, None),
             What::Direct(direct) => {
                 let Direct { name, extras, reference, marker } = *direct;
                 if name.is_none() && constraints {
@@ -224,7 +229,7 @@ impl<'a> Expansion<'a> {
                     file: entry.origin.file.clone(),
                     line: Some(entry.origin.line),
                     text: entry.origin.text.clone(),
-                    kind: Kind::HashesRequired { lacks },
+                    kind: Box::new(Kind::HashesRequired { lacks }),
                 });
             }
         }

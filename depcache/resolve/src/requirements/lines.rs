@@ -40,9 +40,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<String> {
 pub(crate) fn physical(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let end = rest.find(['\n', '\r']).map_or(rest.len(), |at| {
-            at + if rest[at..].starts_with("\r\n") { 2 } else { 1 }
-        });
+        let end = rest
+            .find(['\n', '\r'])
+            .map_or(rest.len(), |at| at + if rest[at..].starts_with("\r\n") { 2 } else { 1 });
         let (line, after) = rest.split_at(end);
         rest = after;
         (!line.is_empty()).then_some(line)
@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn every_line_end_ends_a_line() {
-        assert_eq!(texts("a\rb\r\nc\n\nd"), [(1, 1, "a".into()), (2, 2, "b".into()), (3, 3, "c".into()), (5, 5, "d".into())]);
+        assert_eq!(
+            texts("a\rb\r\nc\n\nd"),
+            [(1, 1, "a".into()), (2, 2, "b".into()), (3, 3, "c".into()), (5, 5, "d".into())]
+        );
         assert_eq!(physical("a\r\n\rb").collect::<Vec<_>>(), ["a\r\n", "\r", "b"]);
     }
 

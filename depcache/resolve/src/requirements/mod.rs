@@ -229,7 +229,7 @@ pub fn expand_with(
 ) -> Result<Expanded, RequirementsError> {
     let mut expansion = expansion::Expansion::new(outside);
     for path in files {
-        if path.rsplit('/').next() == Some("pyproject.toml") {
+        if is_project(path) {
             project::read(&mut expansion, path)?;
         } else {
             expansion.file(path, false)?;
@@ -239,6 +239,11 @@ pub fn expand_with(
         expansion.file(path, true)?;
     }
     expansion.finish()
+}
+
+/// Whether a file describes a project rather than listing requirements: by its name, as everywhere.
+pub fn is_project(path: &str) -> bool {
+    path.rsplit('/').next() == Some("pyproject.toml")
 }
 
 /// The place behind the `@` of a requirement in metadata.

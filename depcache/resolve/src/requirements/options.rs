@@ -25,12 +25,24 @@ pub(super) enum Setting {
 
 /// Options that pip knows and that are refused: what they ask for is not done.
 const UNSUPPORTED: [(&str, &str, &str); 6] = [
-    ("--config-settings", "the option --config-settings", "build the wheel where it is made, and name the wheel"),
-    ("--config-setting", "the option --config-setting", "build the wheel where it is made, and name the wheel"),
+    (
+        "--config-settings",
+        "the option --config-settings",
+        "build the wheel where it is made, and name the wheel",
+    ),
+    (
+        "--config-setting",
+        "the option --config-setting",
+        "build the wheel where it is made, and name the wheel",
+    ),
     ("-C", "the option -C", "build the wheel where it is made, and name the wheel"),
     ("--global-option", "the option --global-option", "pip no longer knows it; name a wheel"),
     ("--install-option", "the option --install-option", "pip no longer knows it; name a wheel"),
-    ("--process-dependency-links", "the option --process-dependency-links", "pip no longer knows it; write the addresses as requirements"),
+    (
+        "--process-dependency-links",
+        "the option --process-dependency-links",
+        "pip no longer knows it; write the addresses as requirements",
+    ),
 ];
 
 /// Options without effect, and why that is no loss.

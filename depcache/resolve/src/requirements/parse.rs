@@ -17,7 +17,7 @@ pub(super) struct Parsed {
 /// A package by its name, or a place.
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    Named(Requirement),
+    Named(Box<Requirement>),
     Direct(Box<Direct>),
 }
 
@@ -110,7 +110,8 @@ pub(super) fn editable(value: &str) -> Result<Parsed, Kind> {
         return Err(Kind::OptionValue { option: "-e".into(), expected: "a directory" });
     }
     let direct = direct::direct(&unquoted, true)?;
-    let mut parsed = Parsed::direct(direct.ok_or(Kind::OptionValue { option: "-e".into(), expected: "a directory" })?);
+    let mut parsed =
+        Parsed::direct(direct.ok_or(Kind::OptionValue { option: "-e".into(), expected: "a directory" })?);
     parsed.add_options(options)?;
     Ok(parsed)
 }
@@ -121,7 +122,7 @@ impl Parsed {
             reason: first_line(&error.message.to_string()),
             column: error.start,
         })?;
-        Ok(Self { what: What::Named(requirement), hashes: Vec::new() })
+        Ok(Self { what: What::Named(Box::new(requirement)), hashes: Vec::new() })
     }
 
     fn direct(direct: Direct) -> Self {
@@ -138,8 +139,10 @@ impl Parsed {
                     rest.next().ok_or(Kind::OptionValue { option: word, expected: "algorithm:digits" })?
                 }
                 (None, option) if BUILD_OPTIONS.iter().any(|known| option.starts_with(known)) => {
-                    let (construct, hint) =
-                        ("a build option behind a requirement", "build the wheel where it is made, and name the wheel");
+                    let (construct, hint) = (
+                        "a build option behind a requirement",
+                        "build the wheel where it is made, and name the wheel",
+                    );
                     return Err(Kind::Unsupported { construct, hint });
                 }
                 (None, _) => return Err(Kind::UnknownOption { option: word }),

@@ -25,12 +25,16 @@ pub(super) fn place(text: &str, is_editable: bool) -> Result<Place, Kind> {
                 "Subversion" => "a requirement from Subversion",
                 _ => "a requirement from Bazaar",
             };
-            return Err(Kind::Unsupported { construct, hint: "git is the only version control that is read" });
+            return Err(Kind::Unsupported {
+                construct,
+                hint: "git is the only version control that is read",
+            });
         }
     }
     if lower.starts_with("file:") {
         let rest = &text[5..];
-        let rest = rest.strip_prefix("//").map_or(rest, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
+        let rest =
+            rest.strip_prefix("//").map_or(rest, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
         let problem = "a file: address names a path on this machine".to_owned();
         if text[5..].starts_with("//") && !rest.starts_with('/') {
             return Err(refused(text, problem, "write file:///absolute/path, or the path alone"));
@@ -51,7 +55,11 @@ pub(super) fn place(text: &str, is_editable: bool) -> Result<Place, Kind> {
     }
     if text.is_empty() || text.contains(['\0', '\n']) {
         let problem = "there is no place".to_owned();
-        return Err(refused(text, problem, "write an address or a path, as in `name @ https://host/name-1.0.zip`"));
+        return Err(refused(
+            text,
+            problem,
+            "write an address or a path, as in `name @ https://host/name-1.0.zip`",
+        ));
     }
     Ok(Place::Path { path: text.to_owned(), editable: is_editable })
 }
@@ -63,10 +71,10 @@ fn address(text: &str, is_editable: bool) -> Result<Place, Kind> {
     }
     let place = Place::Url(text.to_owned());
     let file = file_name(&place).unwrap_or_default();
-    if is_archive(&file.to_ascii_lowercase()) || file.ends_with(".whl") {
+    if is_archive(&file) || has_end(&file, "whl") {
         return Ok(place);
     }
-    let hint = if file.ends_with(".git") {
+    let hint = if has_end(&file, "git") {
         "write a git repository as `git+https://…`"
     } else {
         "an address must end with .whl, .tar.gz or .zip"
@@ -78,10 +86,16 @@ fn address(text: &str, is_editable: bool) -> Result<Place, Kind> {
 fn git(text: &str) -> Result<Place, Kind> {
     let refuse = |problem: &str, hint| Err(refused(text, problem.to_owned(), hint));
     let Some((scheme, rest)) = text.split_once("://") else {
-        return refuse("it has no scheme", "write it as `git+https://host/path` or `git+ssh://git@host/path`");
+        return refuse(
+            "it has no scheme",
+            "write it as `git+https://host/path` or `git+ssh://git@host/path`",
+        );
     };
     if !["https", "http", "ssh", "git", "file"].contains(&scheme) {
-        return refuse("git does not know this scheme", "known are git+https, git+ssh, git+file, git+http and git+git");
+        return refuse(
+            "git does not know this scheme",
+            "known are git+https, git+ssh, git+file, git+http and git+git",
+        );
     }
     let slash = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(slash);
@@ -94,20 +108,33 @@ fn git(text: &str) -> Result<Place, Kind> {
     }
     // What begins with a dash would be an option of git.
     let is_odd = |text: &str| text.is_empty() || text.starts_with('-') || text.contains(char::is_control);
-    if requested.is_some_and(|text| is_odd(text) || text.contains([' ', '~', '^', ':', '?', '*', '[', '\\'])) {
-        return refuse("what stands behind @ is no branch, tag or commit", "write it as `git+https://host/path@v1.0`");
+    if requested.is_some_and(|text| is_odd(text) || text.contains([' ', '~', '^', ':', '?', '*', '[', '\\']))
+    {
+        return refuse(
+            "what stands behind @ is no branch, tag or commit",
+            "write it as `git+https://host/path@v1.0`",
+        );
     }
-    Ok(Place::Git { url: format!("{scheme}://{authority}{path}"), requested: requested.map(ToOwned::to_owned) })
+    Ok(Place::Git {
+        url: format!("{scheme}://{authority}{path}"),
+        requested: requested.map(ToOwned::to_owned),
+    })
 }
 
-/// Whether a name in lower case ends like a source archive.
-pub(super) fn is_archive(lower: &str) -> bool {
+/// Whether a file's name ends like that of a source archive.
+pub(super) fn is_archive(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
     ARCHIVES.iter().any(|end| lower.ends_with(end))
+}
+
+/// Whether a file's name ends with `.end`.
+pub(super) fn has_end(name: &str, end: &str) -> bool {
+    std::path::Path::new(name).extension().is_some_and(|found| found.eq_ignore_ascii_case(end))
 }
 
 /// Whether the place is a wheel.
 pub(super) fn is_wheel(place: &Place) -> bool {
-    file_name(place).is_some_and(|file| file.ends_with(".whl"))
+    file_name(place).is_some_and(|file| has_end(&file, "whl"))
 }
 
 /// The file's name, where the place is a file.
@@ -120,12 +147,12 @@ pub(super) fn file_name(place: &Place) -> Option<String> {
         Place::Path { path, .. } => path.rsplit('/').next().unwrap_or_default().to_owned(),
         Place::Git { .. } => return None,
     };
-    (last.ends_with(".whl") || is_archive(&last.to_ascii_lowercase())).then_some(last)
+    (has_end(&last, "whl") || is_archive(&last)).then_some(last)
 }
 
 /// The package that a file's name tells; a wheel's name must be one.
 pub(super) fn name_of(file: &str) -> Result<Option<PackageName>, Kind> {
-    if file.ends_with(".whl") {
+    if has_end(file, "whl") {
         let wheel = WheelFilename::from_str(file);
         let hint = "a wheel is named like `name-1.0-py3-none-any.whl`";
         let problem = "its name is not that of a wheel".to_owned();

@@ -66,7 +66,12 @@ struct Uv {
 
 /// Reads a project's file and adds what the selection wants of it.
 pub(super) fn read(expansion: &mut Expansion<'_>, path: &str) -> Result<(), RequirementsError> {
-    let whole = |kind| RequirementsError { file: path.to_owned(), line: None, text: String::new(), kind };
+    let whole = |kind| RequirementsError {
+        file: path.to_owned(),
+        line: None,
+        text: String::new(),
+        kind: Box::new(kind),
+    };
     let Some(text) = expansion.text(path, false).map_err(whole)? else { return Ok(()) };
     let document: Document = toml::from_str(&text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
@@ -101,13 +106,16 @@ impl Place<'_> {
         // The column is that of the requirement; the line is shown as it stands.
         let kind = match kind {
             Kind::Malformed { reason, column } => {
-                let start = self.text.get(..at).map_or(0, |before| before.chars().rev().take_while(|c| *c != '\n').count());
+                let start = self
+                    .text
+                    .get(..at)
+                    .map_or(0, |before| before.chars().rev().take_while(|c| *c != '\n').count());
                 // Behind the quote.
                 Kind::Malformed { reason, column: start + column + 1 }
             }
             other => other,
         };
-        RequirementsError { file: self.path.to_owned(), line: Some(line), text, kind }
+        RequirementsError { file: self.path.to_owned(), line: Some(line), text, kind: Box::new(kind) }
     }
 }
 
@@ -211,7 +219,8 @@ impl Reader<'_, '_> {
             .find(|(name, _)| name.parse::<GroupName>().is_ok_and(|name| name == *group));
         let Some((_, items)) = found else {
             let name = group.to_string();
-            let error = Kind::Missing { what: "dependency group", name, known: keys(&document.dependency_groups) };
+            let error =
+                Kind::Missing { what: "dependency group", name, known: keys(&document.dependency_groups) };
             return Err(self.place.error(0, error));
         };
         path.push(group.clone());
@@ -220,9 +229,8 @@ impl Reader<'_, '_> {
             match item.get_ref() {
                 Item::Requirement(text) => self.requirement(at, text)?,
                 Item::Include { include_group } => {
-                    let refuse = |reason: String| {
-                        self.place.error(at.start, Kind::Malformed { reason, column: 0 })
-                    };
+                    let refuse =
+                        |reason: String| self.place.error(at.start, Kind::Malformed { reason, column: 0 });
                     let next: GroupName = include_group
                         .parse()
                         .map_err(|_| refuse(format!("`{include_group}` is not the name of a group")))?;
@@ -241,8 +249,7 @@ impl Reader<'_, '_> {
         let failed = |place: Place<'_>, kind| place.error(at.start, kind);
         let parsed = parse::requirement(text).map_err(|kind| failed(self.place, kind))?;
         let origin = self.place.origin(at.clone(), text);
-        let entry =
-            self.expansion.entry(parsed, origin, false).map_err(|kind| failed(self.place, kind))?;
+        let entry = self.expansion.entry(parsed, origin, false).map_err(|kind| failed(self.place, kind))?;
         let name = &entry.requirement.name;
         if let Some(project) = self.document.project.as_ref().filter(|project| is_named(project, name)) {
             // `project[all]` stands for the project's own extras.

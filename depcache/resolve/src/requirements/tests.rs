@@ -38,7 +38,7 @@ fn reads_an_ordinary_file_in_full() {
         ("more/b.txt", "urllib3<2"),
     ];
     let expanded = read(&files[..1], &[]).unwrap_err();
-    assert!(matches!(expanded.kind, RequirementsErrorKind::Read { .. }));
+    assert!(matches!(*expanded.kind, RequirementsErrorKind::Read { .. }));
     let files = files.map(|(name, text)| (name, text.trim_end_matches('\u{feff}')));
     let mut hashed = files.to_vec();
     hashed[0].1 = main.split("numpy").next().unwrap();
@@ -52,7 +52,7 @@ fn reads_an_ordinary_file_in_full() {
     let options = &expanded.options;
     assert_eq!(options.index_url.as_deref(), Some("https://index.example/simple"));
     assert_eq!(options.extra_index_urls, ["https://b"]);
-    assert_eq!(options.find_links, ["./wheels"]);
+    assert_eq!(options.find_links, [FindLinks { given: "./wheels".into(), beside: "wheels".into() }]);
     assert!(options.pre && !options.require_hashes && !options.no_index);
     assert_eq!(options.only_binary, Names::All);
     assert!(options.no_binary.contains(&"a".parse().unwrap()));
@@ -151,7 +151,7 @@ fn the_fixtures_are_read_or_refused_by_name() {
             Ok(expanded) => assert!(!expanded.requirements.is_empty(), "{name}"),
             Err(error) => {
                 assert!(
-                    matches!(error.kind, RequirementsErrorKind::Unsupported { .. }),
+                    matches!(*error.kind, RequirementsErrorKind::Unsupported { .. }),
                     "{}",
                     error.render()
                 );
