@@ -107,15 +107,15 @@ impl Session {
             if is_remote(path) { self.read_remote(path) } else { read_file(&files.root, path) }
         };
         let name = |reference: &DirectReference| direct::name(&files.root, reference);
-        let outside =
-            Outside { read: &read, name: &name, variables: &self.variables, selection: &files.selection };
-        let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
-        for place in &mut expanded.options.find_links {
-            if files.root.join(&place.beside).exists() {
-                place.given.clone_from(&place.beside);
-            }
-        }
-        Ok(expanded)
+        let exists = |path: &str| files.root.join(path).exists();
+        let outside = Outside {
+            read: &read,
+            exists: &exists,
+            name: &name,
+            variables: &self.variables,
+            selection: &files.selection,
+        };
+        depcache_resolve::expand_with(&requirements, &constraints, &outside)
     }
 
     /// A requirements or constraints file at an address.
@@ -150,7 +150,7 @@ impl Session {
         let files = Flags {
             index_url: expanded.options.index_url.clone(),
             extra_index_urls: expanded.options.extra_index_urls.clone(),
-            find_links: expanded.options.find_links.iter().map(|place| place.given.clone()).collect(),
+            find_links: expanded.options.find_links.clone(),
             no_index: expanded.options.no_index,
         };
         let environment = |name: &str| self.variables.get(name).cloned();

@@ -80,10 +80,14 @@ impl Listing {
         self.versions.get(version)?.as_ref().ok()
     }
 
-    /// Usable versions, in the order in which they are tried.
-    pub(crate) fn preferred(&self, prereleases: Prereleases) -> impl Iterator<Item = &Version> {
-        let usable =
-            || self.versions.iter().rev().filter(|(_, state)| state.is_ok()).map(|(version, _)| version);
+    /// Usable versions of the package of this name, in the order in which they are tried.
+    pub(crate) fn preferred(&self, policy: &Policy, name: &PackageName) -> impl Iterator<Item = &Version> {
+        let (prereleases, is_lowest_first) = (policy.prereleases(name), policy.is_lowest_first(name));
+        let usable = move || {
+            let mut versions = self.versions.iter();
+            let next = move || if is_lowest_first { versions.next() } else { versions.next_back() };
+            std::iter::from_fn(next).filter(|(_, state)| state.is_ok()).map(|(version, _)| version)
+        };
         let stable_first = prereleases != Prereleases::Equal;
         let first = usable().filter(move |version| !stable_first || version.is_stable());
         let second = usable().filter(move |version| stable_first && !version.is_stable());
@@ -112,6 +116,12 @@ impl<'a> Catalogue<'a> {
         }
         if let Some(pin) = self.pins.get(name) {
             let listing = Rc::new(self.sift(name, std::slice::from_ref(&pin.file)));
+            self.listings.borrow_mut().insert(name.clone(), Rc::clone(&listing));
+            return Ok(listing);
+        }
+        if let Some(reference) = self.pins.constraint(name) {
+            let file = self.facts.direct(name, reference)?;
+            let listing = Rc::new(self.sift(name, std::slice::from_ref(&file)));
             self.listings.borrow_mut().insert(name.clone(), Rc::clone(&listing));
             return Ok(listing);
         }
@@ -197,7 +207,7 @@ impl<'a> Catalogue<'a> {
         if !admits_python {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms {
+        if let Some(limit) = self.policy.exclude_newer_ms(name) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),

@@ -26,6 +26,8 @@ pub(crate) struct Pin {
     pub(crate) version: Version,
     /// Who names the place: `requirements.txt:3`, `alpha 1.0`.
     pub(crate) by: String,
+    /// An override: other places do not count.
+    is_override: bool,
     /// The line, when it is one of the user's.
     origin: Option<Origin>,
 }
@@ -34,32 +36,43 @@ pub(crate) struct Pin {
 #[derive(Debug, Default)]
 pub(crate) struct Pins {
     pins: BTreeMap<PackageName, Pin>,
+    constraints: BTreeMap<PackageName, DirectReference>,
 }
 
 impl Pins {
-    /// Follows the references of lines, and those of the packages found there. Constraints count for packages that
-    /// are required by name as well: what they name is not looked at unless a line or a found package requires it.
+    /// Follows the references of lines, and those of the packages found there. An override replaces the places that
+    /// others name.
     pub(crate) fn gather(
         input: &Input,
         target: &Target,
         base: &BaseView,
         facts: &dyn Facts,
     ) -> Result<Self, ResolveError> {
-        let lines = || input.expanded.requirements.iter().chain(&input.expanded.constraints);
+        let expanded = &input.expanded;
+        let lines = || expanded.overrides.iter().chain(&expanded.requirements).chain(&expanded.constraints);
         if lines().all(|entry| entry.direct.is_none()) {
             return Ok(Self::default());
         }
         let mut search = Search { target, facts, base, pins: Self::default(), open: Vec::new() };
-        for entry in input.expanded.requirements.iter().chain(&input.expanded.constraints) {
-            if target.applies(&entry.requirement, &[]) {
-                search.line(entry)?;
-            }
+        let applies = |entry: &&Entry| target.applies(&entry.requirement, &[]);
+        for entry in expanded.overrides.iter().filter(applies) {
+            search.line(entry, true)?;
         }
-        for entry in input.expanded.requirements.iter().filter(|one| target.applies(&one.requirement, &[])) {
+        for entry in expanded.requirements.iter().filter(applies) {
+            search.line(entry, false)?;
             search.want(&entry.requirement);
         }
         search.follow()?;
+        for entry in expanded.constraints.iter().filter(applies) {
+            search.constraint(entry)?;
+        }
         Ok(search.pins)
+    }
+
+    /// The place that a constraint names for a package that nothing else takes from a place. It is looked at when the
+    /// package turns out to be needed, and not before: constraints name many packages that are not.
+    pub(crate) fn constraint(&self, name: &PackageName) -> Option<&DirectReference> {
+        self.constraints.get(name)
     }
 
     /// The place of a package.
@@ -77,10 +90,29 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn line(&mut self, entry: &Entry) -> Result<(), ResolveError> {
+    fn line(&mut self, entry: &Entry, is_override: bool) -> Result<(), ResolveError> {
         let Some(reference) = &entry.direct else { return Ok(()) };
-        let by = format!("{}:{}", entry.origin.file, entry.origin.line);
-        self.pin(&entry.requirement.name, reference, by, Some(&entry.origin))
+        let name = &entry.requirement.name;
+        self.pin(name, reference, place(&entry.origin), Some(&entry.origin))?;
+        if let Some(pin) = self.pins.pins.get_mut(name) {
+            pin.is_override |= is_override;
+        }
+        Ok(())
+    }
+
+    fn constraint(&mut self, entry: &Entry) -> Result<(), ResolveError> {
+        let Some(reference) = &entry.direct else { return Ok(()) };
+        let name = &entry.requirement.name;
+        match self.pins.pins.get(name) {
+            Some(pin) if pin.is_override || pin.reference.is_same_place(reference) => {}
+            Some(pin) => {
+                return Err(contradiction(name, pin, reference, &place(&entry.origin), Some(&entry.origin)));
+            }
+            None => {
+                self.pins.constraints.insert(name.clone(), reference.clone());
+            }
+        }
+        Ok(())
     }
 
     fn want(&mut self, requirement: &Requirement) {
@@ -121,7 +153,7 @@ impl Search<'_> {
         origin: Option<&Origin>,
     ) -> Result<(), ResolveError> {
         if let Some(known) = self.pins.get(name) {
-            let same = known.reference.is_same_place(reference);
+            let same = known.is_override || known.reference.is_same_place(reference);
             return if same { Ok(()) } else { Err(contradiction(name, known, reference, &by, origin)) };
         }
         if self.pins.pins.len() >= MAX_REFERENCES {
@@ -150,10 +182,16 @@ impl Search<'_> {
                 packages: vec![name.clone()],
             }));
         }
-        let pin = Pin { reference: reference.clone(), file, version, by, origin: origin.cloned() };
+        let (reference, origin) = (reference.clone(), origin.cloned());
+        let pin = Pin { reference, file, version, by, origin, is_override: false };
         self.pins.pins.insert(name.clone(), pin);
         Ok(())
     }
+}
+
+/// `requirements.txt:3`.
+fn place(origin: &Origin) -> String {
+    format!("{}:{}", origin.file, origin.line)
 }
 
 /// Two places for one package.

@@ -37,6 +37,7 @@
 
 mod base;
 mod catalogue;
+mod departures;
 mod direct;
 mod explain;
 pub mod facts;
@@ -54,9 +55,9 @@ mod target;
 pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
-pub use input::{BasePolicy, Input, Prerelease};
+pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
 pub use propose::{propose, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};
 pub use requirements::{Expanded, RequirementsError, expand, expand_with};
-pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
+pub use resolution::{Change, Conflict, Departure, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

@@ -10,6 +10,7 @@ use pep440_rs::Version;
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ranges};
 use uv_normalize::PackageName;
 
+use crate::departures;
 use crate::facts::{FactsError, Prefetch};
 use crate::graph::{Edges, Graph, Package};
 
@@ -33,6 +34,8 @@ pub(crate) enum ProviderError {
 pub(crate) struct Provider<'a> {
     pub(crate) graph: Graph<'a>,
     preferences: &'a BTreeMap<PackageName, Version>,
+    /// What `--prefer` names.
+    recommended: BTreeMap<PackageName, Ranges<Version>>,
     edges: RefCell<HashMap<(Package, Version), Rc<Edges>>>,
     first_seen: RefCell<HashMap<PackageName, usize>>,
     /// Version last chosen for a package: the first guess for its extras.
@@ -45,10 +48,11 @@ pub(crate) struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    pub(crate) fn new(graph: Graph<'a>, preferences: &'a BTreeMap<PackageName, Version>) -> Self {
+    pub(crate) fn new(graph: Graph<'a>) -> Self {
         Self {
+            preferences: &graph.input.preferences,
+            recommended: departures::recommended(&graph),
             graph,
-            preferences,
             edges: RefCell::default(),
             first_seen: RefCell::default(),
             chosen: RefCell::default(),
@@ -97,8 +101,16 @@ impl<'a> Provider<'a> {
         {
             return Ok(Some(preferred.clone()));
         }
-        let prereleases = self.graph.catalogue.policy.prereleases(name);
-        let mut fitting = listing.preferred(prereleases).filter(|version| range.contains(*version));
+        let policy = self.graph.catalogue.policy;
+        if let Some(recommended) = self.recommended.get(name) {
+            let mut both = listing
+                .preferred(policy, name)
+                .filter(|version| recommended.contains(*version) && range.contains(*version));
+            if let Some(version) = both.next() {
+                return Ok(Some(version.clone()));
+            }
+        }
+        let mut fitting = listing.preferred(policy, name).filter(|version| range.contains(*version));
         let chosen = fitting.next().cloned();
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
@@ -133,7 +145,7 @@ impl<'a> Provider<'a> {
             self.pending.borrow_mut().remove(&name);
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
-            let mut likely = listing.preferred(catalogue.policy.prereleases(&name));
+            let mut likely = listing.preferred(catalogue.policy, &name);
             let wheel = likely
                 .find(|version| range.contains(*version))
                 .and_then(|version| listing.candidate(version)?.wheels.first());

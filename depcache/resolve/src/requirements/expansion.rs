@@ -10,9 +10,7 @@ use super::error::{RequirementsError, RequirementsErrorKind as Kind};
 use super::lines::{self, Line};
 use super::options::{self, Setting};
 use super::parse::{self, Parsed, What};
-use super::{
-    Entry, Expanded, FindLinks, MAX_FILE_BYTES, MAX_FILES, Note, Origin, Outside, SourceFile, address, names,
-};
+use super::{Entry, Expanded, MAX_FILE_BYTES, MAX_FILES, Note, Origin, Outside, SourceFile, address, names};
 use crate::facts::Requirement;
 
 pub(super) struct Expansion<'a> {
@@ -184,7 +182,8 @@ impl<'a> Expansion<'a> {
             }
             Setting::ExtraIndexUrl(url) => options.extra_index_urls.push(url),
             Setting::FindLinks(place) => {
-                options.find_links.push(FindLinks { beside: address::beside(path, &place), given: place });
+                let beside = address::beside(path, &place);
+                options.find_links.push(if (self.outside.exists)(&beside) { beside } else { place });
             }
             Setting::NoIndex => options.no_index = true,
             Setting::RequireHashes => options.require_hashes = true,

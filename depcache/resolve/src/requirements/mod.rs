@@ -74,16 +74,6 @@ impl fmt::Display for Entry {
     }
 }
 
-/// A place of `--find-links`. A path is relative to the file that names it when it exists there, else to the working
-/// directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindLinks {
-    /// As given.
-    pub given: String,
-    /// Joined with the folder of its file.
-    pub beside: String,
-}
-
 /// Something in a file that is read, but not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -117,8 +107,9 @@ pub struct Options {
     pub index_url: Option<String>,
     /// `--extra-index-url`, in order.
     pub extra_index_urls: Vec<String>,
-    /// `-f`, `--find-links`, in order.
-    pub find_links: Vec<FindLinks>,
+    /// `-f`, `--find-links`, in order. A path is relative to the file that names it when it exists there, else to the
+    /// working directory.
+    pub find_links: Vec<String>,
     /// `--no-index`.
     pub no_index: bool,
     /// `--require-hashes`; or any line has a hash, and no `--no-require-hashes` forbids it to count for all.
@@ -153,6 +144,10 @@ pub struct Expanded {
     pub requirements: Vec<Entry>,
     /// Constraints, in order.
     pub constraints: Vec<Entry>,
+    /// Overrides (`--override`): replace every requirement of their names, whoever declares it.
+    pub overrides: Vec<Entry>,
+    /// Recommendations (`--prefer`): tried first, given up when a requirement excludes them.
+    pub recommended: Vec<Entry>,
     /// Options.
     pub options: Options,
     /// Demands of projects on the Python version.
@@ -190,6 +185,8 @@ pub struct Selection {
 pub struct Outside<'a> {
     /// The bytes of a file by its path or address.
     pub read: &'a dyn Fn(&str) -> Result<Vec<u8>, ReadError>,
+    /// Whether there is something at a path.
+    pub exists: &'a dyn Fn(&str) -> bool,
     /// The package at a place that does not tell it.
     pub name: &'a dyn Fn(&DirectReference) -> Result<PackageName, NameError>,
     /// What `${NAME}` may name.
@@ -218,7 +215,7 @@ pub fn expand(
         Err(NameError { reason, unavailable: false, source: None })
     };
     let selection = &Selection::default();
-    expand_with(files, constraints, &Outside { read, name: &name, variables, selection })
+    expand_with(files, constraints, &Outside { read, exists: &|_| false, name: &name, variables, selection })
 }
 
 /// Expands `files` (requirements files, `pyproject.toml`) and `constraints` (as if by `-c`).

@@ -52,7 +52,7 @@ fn reads_an_ordinary_file_in_full() {
     let options = &expanded.options;
     assert_eq!(options.index_url.as_deref(), Some("https://index.example/simple"));
     assert_eq!(options.extra_index_urls, ["https://b"]);
-    assert_eq!(options.find_links, [FindLinks { given: "./wheels".into(), beside: "wheels".into() }]);
+    assert_eq!(options.find_links, ["./wheels"]);
     assert!(options.pre && !options.require_hashes && !options.no_index);
     assert_eq!(options.only_binary, Names::All);
     assert!(options.no_binary.contains(&"a".parse().unwrap()));
