@@ -108,6 +108,8 @@ pub fn index_file(file: &PackageFile) -> Option<IndexFile> {
         yanked: None,
         metadata_advertised: false,
         metadata_sha256: None,
+        provenance: None,
+        has_only_weak_hashes: false,
     })
 }
 

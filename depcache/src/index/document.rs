@@ -18,7 +18,9 @@ impl Index {
     /// The text at `url`, through the cache as HTTP allows. At most `limit_bytes`.
     pub async fn document(&self, url: &Url, limit_bytes: u64) -> Result<Bytes, IndexError> {
         let cache = &self.inner.cache;
-        let stored = cache.page(url.as_str());
+        // No project page: those are kept in another form.
+        let key = format!("text {url}");
+        let stored = cache.page(&key);
         let mut headers = HeaderMap::new();
         if let Some((page, body)) = &stored {
             if self.inner.settings.offline || now_s() < page.fresh_until_s {
@@ -47,11 +49,11 @@ impl Index {
             }
             (status, _) if status.is_success() => {
                 let page = StoredPage {
-                    url: url.to_string(),
-                    content_type: "text/plain".to_owned(),
+                    url: key,
                     etag: header(ETAG),
                     last_modified: header(LAST_MODIFIED),
                     fresh_until_s,
+                    is_absent: false,
                 };
                 cache.put_page(&page, &answer.body)?;
                 Ok(answer.body)

@@ -188,6 +188,6 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
             size: file.size,
             upload_time: file.upload_time.clone(),
         }),
-        metadata_sha256: Some(Digest::of(&metadata)),
+        metadata_sha256: Some(metadata.sha256),
     })
 }
