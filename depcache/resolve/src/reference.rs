@@ -1,6 +1,6 @@
 //! Direct references: requirements that name a place instead of versions.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::facts::FileHash;
 
@@ -104,7 +104,7 @@ impl fmt::Display for DirectReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Url(url) => f.write_str(&without_credentials(url))?,
-            Place::Path { path, .. } => f.write_str(path)?,
+            Place::Path { path, .. } => f.write_str(&written(path))?,
             Place::Git { url, requested } => {
                 write!(f, "git+{}", without_credentials(url))?;
                 if let Some(requested) = requested {
@@ -134,6 +134,25 @@ impl fmt::Debug for Place {
             Self::Git { url, requested } => write!(f, "Git({}, {requested:?})", without_credentials(url)),
         }
     }
+}
+
+/// A path as a requirement may hold it: what would be read as something else is written as an address of a file.
+fn written(path: &str) -> String {
+    let is_plain = !path.contains([';', '#', '[', ']', '%', ':', '@', '\\', '"', '\'', '$'])
+        && path.trim() == path
+        && !path.contains(" -");
+    if is_plain {
+        return path.to_owned();
+    }
+    let mut out = String::from("file:");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").ok();
+        }
+    }
+    out
 }
 
 /// An address without what stands before the `@` of its host. The user name of `ssh://git@host/…` stays: it is

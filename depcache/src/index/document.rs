@@ -41,7 +41,8 @@ impl Index {
             answer.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(ToOwned::to_owned)
         };
         let cache_control = header(CACHE_CONTROL);
-        let fresh_until_s = now_s() + lifetime(cache_control.as_deref(), DEFAULT_LIFETIME_S).as_secs();
+        let lifetime = lifetime(cache_control.as_deref(), DEFAULT_LIFETIME_S);
+        let fresh_until_s = now_s().saturating_add(lifetime.fresh.as_secs());
         match (answer.status, stored) {
             (StatusCode::NOT_MODIFIED, Some((page, body))) => {
                 cache.put_page(&StoredPage { fresh_until_s, ..page }, &body)?;
@@ -55,7 +56,9 @@ impl Index {
                     fresh_until_s,
                     is_absent: false,
                 };
-                cache.put_page(&page, &answer.body)?;
+                if !lifetime.is_private {
+                    cache.put_page(&page, &answer.body)?;
+                }
                 Ok(answer.body)
             }
             (StatusCode::NOT_FOUND, _) => Err(IndexError::NotFound { url: url.to_string() }),

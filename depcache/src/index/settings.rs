@@ -53,7 +53,7 @@ impl IndexAddress {
     /// The address, when it carries credentials.
     pub fn with_login(mut url: Url) -> Option<Self> {
         let login = take_from_url(&mut url)?;
-        Some(Self { url, login: Some(login) })
+        Some(Self { name: None, url, login: Some(login) })
     }
 }
 

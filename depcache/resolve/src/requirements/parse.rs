@@ -103,7 +103,10 @@ pub(super) fn requirement(line: &str) -> Result<Parsed, Kind> {
 pub(super) fn editable(value: &str) -> Result<Parsed, Kind> {
     let (text, options) = split_options(value);
     let unquoted = match text.chars().next() {
-        Some('\'' | '"') => words(text).ok_or(Kind::Quote)?.join(" "),
+        Some(quote @ ('\'' | '"')) => {
+            let (inside, behind) = text[1..].split_once(quote).ok_or(Kind::Quote)?;
+            format!("{inside}{behind}")
+        }
         _ => text.to_owned(),
     };
     if unquoted.is_empty() {

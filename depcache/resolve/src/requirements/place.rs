@@ -39,7 +39,7 @@ pub(super) fn place(text: &str, is_editable: bool) -> Result<Place, Kind> {
         if text[5..].starts_with("//") && !rest.starts_with('/') {
             return Err(refused(text, problem, "write file:///absolute/path, or the path alone"));
         }
-        return Ok(Place::Path { path: percent_decoded(rest), editable: is_editable });
+        return path(&percent_decoded(rest), is_editable);
     }
     if lower.starts_with("http://") || lower.starts_with("https://") {
         return address(text, is_editable);
@@ -53,13 +53,13 @@ pub(super) fn place(text: &str, is_editable: bool) -> Result<Place, Kind> {
         let problem = "it has no scheme".to_owned();
         return Err(refused(text, problem, "write a git repository as `git+ssh://git@host/path`"));
     }
-    if text.is_empty() || text.contains(['\0', '\n']) {
-        let problem = "there is no place".to_owned();
-        return Err(refused(
-            text,
-            problem,
-            "write an address or a path, as in `name @ https://host/name-1.0.zip`",
-        ));
+    path(text, is_editable)
+}
+
+fn path(text: &str, is_editable: bool) -> Result<Place, Kind> {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        let hint = "write an address or a path, as in `name @ https://host/name-1.0.zip`";
+        return Err(refused(text, "there is no place".to_owned(), hint));
     }
     Ok(Place::Path { path: text.to_owned(), editable: is_editable })
 }

@@ -22,7 +22,7 @@ fn places(text: &str) -> String {
 fn addresses_and_paths() {
     let hash = "0".repeat(64);
     let text = format!(
-        "x @ https://host.example/x-1.0-py3-none-any.whl\n\
+        "--no-require-hashes\nx @ https://host.example/x-1.0-py3-none-any.whl\n\
          X_y [b,a]  @  https://me:secret@host.example/any.zip#sha256={hash} ; python_version >= '3.8'  # why\n\
          https://host.example/x-1.0-py3-none-any.whl\n\
          https://host.example/a%2Bb/x_y-1.0.tar.gz; os_name == 'posix'\n\
