@@ -39,4 +39,5 @@ pub mod lock;
 pub mod progress;
 mod propose;
 pub mod session;
+pub mod source;
 pub mod verify;

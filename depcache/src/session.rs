@@ -1,9 +1,10 @@
 //! What locking and building share: a base, index settings, a cache, and resolving with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::requirements::{Outside, ReadError, Selection, is_remote};
+use depcache_resolve::requirements::{Names, Outside, ReadError, Selection, is_remote};
 use depcache_resolve::{
     BasePolicy, Conflict, DirectReference, Expanded, Input, Prerelease, Proposal, RequirementsError,
     Resolution, ResolveError,
@@ -19,6 +20,7 @@ use crate::index::{
     Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
 };
 use crate::progress::Progress;
+use crate::source::{BuildRules, Frontend};
 
 /// What decides a resolution beside requirements, base and indexes.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,10 @@ pub struct Options {
     pub exclude_newer: Option<jiff::Timestamp>,
     /// Pins of an earlier lock, preferred while they fit.
     pub preferences: BTreeMap<PackageName, Version>,
+    /// `--no-binary` of the command line.
+    pub no_binary: Names,
+    /// What may be built from source, and how.
+    pub builds: BuildRules,
 }
 
 /// A base with everything that resolving for it needs.
@@ -188,12 +194,21 @@ impl Session {
             BasePolicy::Strict => "strict",
         };
         let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
-        let base_policy = match prerelease {
+        let mut base_policy = match prerelease {
             Prerelease::IfNecessary => policy.to_owned(),
             Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
             Prerelease::Allow => format!("{policy}; prerelease=allow"),
             Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
         };
+        let options = &expanded.options;
+        for (rule, names) in [
+            ("no-binary", options.no_binary.and(&self.options.no_binary)),
+            ("no-build", options.only_binary.and(&self.options.builds.no_build)),
+        ] {
+            if names != Names::None {
+                write!(base_policy, "; {rule}={names}").ok();
+            }
+        }
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
@@ -207,6 +222,12 @@ impl Session {
         })
     }
 
+    fn with_no_binary(&self, expanded: &Expanded) -> Expanded {
+        let mut expanded = expanded.clone();
+        expanded.options.no_binary = expanded.options.no_binary.and(&self.options.no_binary);
+        expanded
+    }
+
     fn input(&self, expanded: &Expanded) -> Input {
         Input {
             base_policy: self.options.base_policy,
@@ -214,14 +235,30 @@ impl Session {
             prerelease: self.options.prerelease,
             exclude_newer_ms: self.options.exclude_newer.map(jiff::Timestamp::as_millisecond),
             preferences: self.options.preferences.clone(),
-            ..Input::new(expanded.clone(), self.base.clone())
+            no_build: self.options.builds.no_build.clone(),
+            ..Input::new(self.with_no_binary(expanded), self.base.clone())
         }
+    }
+
+    /// Facts of the index, source distributions included.
+    fn facts(frontend: &Frontend) -> IndexFacts {
+        IndexFacts::new(frontend.index().clone(), tokio::runtime::Handle::current())
+            .with_frontend(frontend.clone())
     }
 
     /// Resolves on a blocking thread.
     pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
+        self.resolve_with(&Frontend::new(self, index), expanded).await
+    }
+
+    /// [`Session::resolve`] with a frontend that knows what is being built around.
+    pub(crate) async fn resolve_with(
+        &self,
+        frontend: &Frontend,
+        expanded: &Expanded,
+    ) -> Result<Resolution, ResolveError> {
         let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
     }
 
@@ -233,7 +270,7 @@ impl Session {
         conflict: Conflict,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
     }
 
@@ -246,7 +283,7 @@ impl Session {
         culprit: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
 
@@ -258,7 +295,7 @@ impl Session {
         failing: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
     }
 }

@@ -126,7 +126,7 @@ impl Graph<'_> {
         let Some(candidate) = listing.candidate(version) else {
             return Ok(Err("no usable file".into()));
         };
-        let metadata = match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        let metadata = match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => metadata,
             FileMetadata::Unusable(reason) => return Ok(Err(reason)),
         };
@@ -179,7 +179,7 @@ impl Graph<'_> {
         }
         let listing = self.catalogue.listing(name)?;
         let Some(candidate) = listing.candidate(version) else { return Ok(Vec::new()) };
-        match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => Ok(metadata.extras.clone()),
             FileMetadata::Unusable(_) => Ok(Vec::new()),
         }
@@ -260,7 +260,7 @@ impl Graph<'_> {
         }
         let listing = self.catalogue.listing(name)?;
         let Some(candidate) = listing.candidate(version) else { return Ok(false) };
-        Ok(match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        Ok(match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => {
                 metadata.requires.iter().any(|one| one.name == *package && target.applies(one, &[]))
             }

@@ -30,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) no_binary: Names,
     all_releases: Names,
     only_final: Names,
+    /// Packages that may not be built from source.
+    pub(crate) no_build: Names,
 }
 
 impl Policy {
@@ -48,6 +50,7 @@ impl Policy {
             no_binary: expanded.options.no_binary.clone(),
             all_releases: expanded.options.all_releases.clone(),
             only_final: expanded.options.only_final.clone(),
+            no_build: expanded.options.only_binary.and(&input.no_build),
         };
         let applies = |entry: &&Entry| target.applies(&entry.requirement, &[]);
         for entry in expanded.requirements.iter().filter(applies) {

@@ -113,7 +113,7 @@ impl<'a> Provider<'a> {
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
                 .take(PREFETCH_BATCH)
-                .filter_map(|version| listing.candidate(version)?.wheels.first())
+                .filter_map(|version| listing.candidate(version)?.files.first())
                 .map(Prefetch::Metadata)
                 .collect();
             self.graph.catalogue.facts.prefetch(&next);
@@ -144,7 +144,7 @@ impl<'a> Provider<'a> {
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
             let mut likely = listing.preferred(catalogue.policy, &range);
-            let wheel = likely.next().and_then(|version| listing.candidate(version)?.wheels.first());
+            let wheel = likely.next().and_then(|version| listing.candidate(version)?.files.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }

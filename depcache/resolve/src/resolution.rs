@@ -1,13 +1,14 @@
 //! The answer of a resolution.
 
 use std::fmt;
+use std::sync::Arc;
 
 use domain::Mode;
 use domain::environment::Shadow;
 use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
-use crate::facts::{FactsError, FileHash, PackageFile};
+use crate::facts::{FactsError, FileHash, Metadata, PackageFile};
 use crate::requirements::{Expanded, Note, Origin};
 
 /// A package to install.
@@ -23,6 +24,8 @@ pub struct Pinned {
     pub file: PackageFile,
     /// Other files of the version that the target could use too, best first.
     pub alternatives: Vec<PackageFile>,
+    /// What it was resolved with: metadata of `file`.
+    pub metadata: Arc<Metadata>,
     /// Hashes that the user allows; empty: any. The download must match one of them.
     pub allowed_hashes: Vec<FileHash>,
     /// Names of installed or kept packages that it requires, sorted (`via` lines, `why`).

@@ -13,7 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::departures;
 use crate::direct::Pins;
 use crate::explain;
-use crate::facts::Facts;
+use crate::facts::{Facts, FileMetadata};
 use crate::graph::{Graph, Package, Why};
 use crate::input::Input;
 use crate::policy::Policy;
@@ -150,7 +150,7 @@ impl Answer<'_> {
         let listing = catalogue.listing(name).map_err(facts)?;
         let missing = || ResolveError::Base { field: format!("file of {name} {version}") };
         let candidate = listing.candidate(version).ok_or_else(missing)?;
-        let (file, alternatives) = candidate.wheels.split_first().ok_or_else(missing)?;
+        let (file, alternatives) = candidate.files.split_first().ok_or_else(missing)?;
         if let Some(reason) = &candidate.yanked {
             let (package, version, reason) = (name.clone(), version.clone(), reason.clone());
             warnings.push(Warning::Yanked { package, version, reason });
@@ -165,12 +165,17 @@ impl Answer<'_> {
             }
         }
         requires.remove(name);
+        let metadata = match catalogue.facts.metadata(name, file).map_err(facts)? {
+            FileMetadata::Known(metadata) => metadata,
+            FileMetadata::Unusable(_) => return Err(missing()),
+        };
         Ok(Pinned {
             name: name.clone(),
             version: version.clone(),
             extras,
             file: file.clone(),
             alternatives: alternatives.to_vec(),
+            metadata,
             allowed_hashes: catalogue.policy.hashes(name).to_vec(),
             requires: requires.into_iter().collect(),
         })

@@ -12,6 +12,7 @@ use uv_normalize::{ExtraName, GroupName, PackageName};
 
 use super::Failure;
 use super::progress;
+use super::sources::SourceArgs;
 
 /// Answer on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -83,6 +84,8 @@ pub(crate) struct ResolveArgs {
     /// Only files uploaded before this moment (2026-01-31 or 2026-01-31T12:00:00Z).
     #[arg(long, value_name = "DATE", value_parser = moment)]
     exclude_newer: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    sources: SourceArgs,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
 }
@@ -172,6 +175,8 @@ impl ResolveArgs {
                 PrereleaseArg::Explicit => Prerelease::Explicit,
             },
             exclude_newer: self.exclude_newer,
+            no_binary: self.sources.no_binary(),
+            builds: self.sources.rules(&session.variables),
             ..Options::default()
         };
         self.index.apply(&mut session);

@@ -5,7 +5,7 @@ use depcache::direct::DirectError;
 use depcache::index::{IndexError, SettingsError};
 use depcache::lock::{LockError, PylockError};
 use depcache::session::OpenError;
-use depcache_resolve::{FactsError, RequirementsError, ResolveError};
+use depcache_resolve::{RequirementsError, ResolveError};
 use domain::exit;
 
 /// What goes to standard error, and the exit code.
@@ -95,18 +95,12 @@ impl From<ResolveError> for Failure {
         let hint = error.hint();
         match &error {
             ResolveError::Conflict(conflict) => Self::new(exit::DATA, conflict.to_string(), None),
-            ResolveError::Facts { source, .. } => Self { hint, ..Self::of(facts_code(source), source, None) },
+            ResolveError::Facts { source, .. } => {
+                Self { hint, ..Self::of(depcache::facts::exit_code(source), source, None) }
+            }
             ResolveError::Base { .. } | ResolveError::TooLong { .. } => Self::of(exit::DATA, &error, hint),
         }
     }
-}
-
-fn facts_code(error: &FactsError) -> u8 {
-    if let Some(direct) = error.source.as_ref().and_then(|source| source.downcast_ref::<DirectError>()) {
-        return direct.exit_code();
-    }
-    let index = error.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
-    index.map_or(exit::UNAVAILABLE, IndexError::exit_code)
 }
 
 impl From<LockError> for Failure {

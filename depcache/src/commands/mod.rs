@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod proposal;
 mod show;
+mod sources;
 
 use clap::{Parser, Subcommand};
 

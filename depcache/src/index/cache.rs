@@ -154,6 +154,21 @@ impl Cache {
         self.dir.join("scratch")
     }
 
+    /// The directory of this format.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory of all formats.
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.parent().unwrap_or(&self.dir)
+    }
+
+    /// Store and volume of build environments; [`Cache::trim`] leaves them alone, they are removed as a whole.
+    pub(crate) fn builders_dir(&self) -> PathBuf {
+        self.root().join("builders-v1")
+    }
+
     /// A temporary file on the same file system, to be persisted to a final path.
     pub(super) fn temporary(&self) -> Result<tempfile::NamedTempFile, IndexError> {
         let dir = self.dir.join("tmp");
