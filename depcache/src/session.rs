@@ -112,7 +112,7 @@ impl Session {
         let read = |path: &str| {
             if is_remote(path) { self.read_remote(path) } else { read_file(&files.root, path) }
         };
-        let name = |reference: &DirectReference| direct::name(&files.root, reference);
+        let name = |reference: &DirectReference| direct::name(self, reference);
         let exists = |path: &str| files.root.join(path).exists();
         let outside = Outside {
             read: &read,
@@ -121,7 +121,15 @@ impl Session {
             variables: &self.variables,
             selection: &files.selection,
         };
-        depcache_resolve::expand_with(&requirements, &constraints, &outside)
+        let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
+        direct::seal(&mut expanded);
+        Ok(expanded)
+    }
+
+    /// Settings of a client for what requirements name by address, before it is known which indexes they name.
+    pub(crate) fn settings_without_index(&self) -> Result<Settings, SettingsError> {
+        let environment = |name: &str| self.variables.get(name).cloned();
+        Settings::without_index(&environment, self.offline)
     }
 
     /// A requirements or constraints file at an address.
@@ -131,9 +139,8 @@ impl Session {
             source,
         };
         let url = reqwest::Url::parse(address).map_err(|error| ReadError::Unreadable(Box::new(error)))?;
-        let environment = |name: &str| self.variables.get(name).cloned();
-        let mut settings = Settings::without_index(&environment, self.offline)
-            .map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let settings = self.settings_without_index();
+        let mut settings = settings.map_err(|error| ReadError::Unreadable(Box::new(error)))?;
         settings.places.extend(IndexAddress::with_login(url.clone()));
         let mut plain = url;
         // Both fail only for addresses without a host, which have no credentials either.
@@ -180,7 +187,7 @@ impl Session {
                 .iter()
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
-                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
+                        entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
                     format!("{entry}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
@@ -204,6 +211,8 @@ impl Session {
         for (rule, names) in [
             ("no-binary", options.no_binary.and(&self.options.no_binary)),
             ("no-build", options.only_binary.and(&self.options.builds.no_build)),
+            ("all-releases", options.all_releases.clone()),
+            ("only-final", options.only_final.clone()),
         ] {
             if names != Names::None {
                 write!(base_policy, "; {rule}={names}").ok();

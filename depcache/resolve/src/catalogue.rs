@@ -15,6 +15,7 @@ use uv_normalize::PackageName;
 use crate::direct::Pins;
 use crate::facts::{Facts, FactsError, FilesByVersion, PackageFile, PackageFiles, Yanked};
 use crate::policy::{Policy, Prereleases};
+use crate::reference::FileSource;
 use crate::target::Target;
 
 /// Why a version cannot be used. Ordered by how close the version came to being used.
@@ -282,8 +283,10 @@ impl Judge<'_> {
             let text = file.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
             Unavailable::Python(text)
         };
+        // Rules about choosing do not concern what a requirement names by its place.
+        let is_indexed = file.source == FileSource::Index;
         let fitness = match parsed {
-            DistFilename::WheelFilename(_) if self.policy.no_binary.contains(name) => {
+            DistFilename::WheelFilename(_) if self.policy.no_binary.contains(name) && is_indexed => {
                 return Err(Unavailable::NoBinary);
             }
             DistFilename::WheelFilename(wheel) => {
@@ -302,7 +305,7 @@ impl Judge<'_> {
         if !self.target.admits(file.requires_python.as_ref()) {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms(name) {
+        if let Some(limit) = self.policy.exclude_newer_ms(name).filter(|_| is_indexed) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+use domain::exit;
+
+use super::git::GitError;
 use crate::index::IndexError;
+use crate::source::SourceError;
 
 /// Why a direct reference could not be followed. References in it carry no credentials.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +20,7 @@ pub enum DirectError {
     /// There is nothing at the path.
     #[error("there is no {}", path.display())]
     Missing {
-        /// The path, joined with the working directory.
+        /// The path.
         path: PathBuf,
     },
     /// A file that is neither a wheel nor a source archive.
@@ -24,12 +28,6 @@ pub enum DirectError {
     Kind {
         /// The path.
         path: PathBuf,
-    },
-    /// It would have to be built, which is not done here.
-    #[error("{reference} would have to be built")]
-    Build {
-        /// As the requirement names it.
-        reference: String,
     },
     /// It could not be fetched or read.
     #[error("{reference} cannot be read")]
@@ -40,12 +38,35 @@ pub enum DirectError {
         #[source]
         source: IndexError,
     },
+    /// A repository gave no commit.
+    #[error("{reference} cannot be checked out")]
+    Git {
+        /// As the requirement names it.
+        reference: String,
+        /// Cause.
+        #[source]
+        source: GitError,
+    },
+    /// A source tree gave no metadata.
+    #[error("{reference} gives no metadata")]
+    Source {
+        /// As the requirement names it.
+        reference: String,
+        /// Cause.
+        #[source]
+        source: Box<SourceError>,
+    },
 }
 
 impl DirectError {
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Fetch { source, .. } if source.is_retryable())
+        match self {
+            Self::Fetch { source, .. } => source.is_retryable(),
+            Self::Git { source, .. } => source.is_retryable(),
+            Self::Source { source, .. } => source.is_retryable(),
+            _ => false,
+        }
     }
 
     /// What the user can do.
@@ -58,17 +79,23 @@ impl DirectError {
             Self::Kind { .. } => {
                 "name a file that ends with .whl, .tar.gz or .zip, or a project's directory".into()
             }
-            Self::Build { .. } => "build the wheel where it is made, and name the wheel".into(),
+            Self::Fetch { source: IndexError::NotFound { .. }, .. } => "check the address".into(),
             Self::Fetch { source, .. } => return source.hint(),
+            Self::Git { source, .. } => return source.hint(),
+            Self::Source { source, .. } => return source.hint(),
         })
     }
 
     /// The exit code that a command ends with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Fetch { source: IndexError::NotFound { .. }, .. } => domain::exit::DATA,
+            Self::Fetch { source: IndexError::NotFound { .. }, .. }
+            | Self::Address { .. }
+            | Self::Missing { .. }
+            | Self::Kind { .. } => exit::DATA,
             Self::Fetch { source, .. } => source.exit_code(),
-            _ => domain::exit::DATA,
+            Self::Git { source, .. } => source.exit_code(),
+            Self::Source { source, .. } => source.exit_code(),
         }
     }
 }
