@@ -3,6 +3,7 @@ use domain::Digest;
 use domain::canonical::CanonicalError;
 
 use super::Proposed;
+use crate::direct::DirectError;
 use crate::environment::EnvironmentError;
 use crate::index::IndexError;
 use crate::layers::LayerError;
@@ -69,6 +70,9 @@ pub enum BuildError {
     /// Sources did not become a wheel.
     #[error("a wheel could not be built")]
     Source(#[source] SourceError),
+    /// What a requirement names by its place could not be had.
+    #[error("what a requirement names by its place cannot be had")]
+    Place(#[source] DirectError),
     /// A wheel could not be fetched.
     #[error("{filename} could not be fetched")]
     Download {
@@ -156,6 +160,7 @@ impl BuildError {
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
             Self::Source(error) => error.is_retryable(),
+            Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
             Self::Environment(error) => error.is_retryable(),
@@ -182,6 +187,7 @@ impl BuildError {
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
             Self::Source(error) => error.hint(),
+            Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
             Self::Damaged { .. } => Some("delete the object and build again".into()),
@@ -203,6 +209,7 @@ impl BuildError {
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
             Self::Source(error) => error.exit_code(),
+            Self::Place(error) => error.exit_code(),
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Requirements(_)
             | Self::Pylock { .. }
