@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
-    Prefetch, Yanked,
+    DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile,
+    PackageFiles, Prefetch, Yanked,
 };
 use pep440_rs::{Version, VersionSpecifiers};
 use tokio::runtime::Handle;
@@ -19,6 +19,7 @@ use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
 use uv_pypi_types::LenientVersionSpecifiers;
 
+use crate::direct::DirectError;
 use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
 use crate::source::{Frontend, SourceError};
 
@@ -59,6 +60,14 @@ impl IndexFacts {
     ) -> Result<FileMetadata, FactsError> {
         let read = async {
             let failed = |source| SourceError::Fetch { label: file.filename.clone(), source };
+            if file.source != FileSource::Index {
+                let tree = crate::direct::of_file(frontend, Some(package), file).await;
+                let tree = tree.map_err(|error| SourceError::Place {
+                    label: file.filename.clone(),
+                    source: Box::new(error),
+                })?;
+                return frontend.metadata(&tree).await.map(Some);
+            }
             let known = Self::index_file(&self.index, package, file).await.map_err(failed)?;
             let Some(known) = known else { return Ok(None) };
             let source = frontend.sdist(package, version, &known, None).await?;
@@ -83,6 +92,9 @@ impl IndexFacts {
         package: &PackageName,
         file: &PackageFile,
     ) -> Result<Option<IndexFile>, IndexError> {
+        if file.source != FileSource::Index {
+            return Ok(crate::direct::index_file(file));
+        }
         let named = index.files(package).await?.named(package, &file.filename);
         Ok(named.into_iter().find(|known| known.url.as_str() == file.url))
     }
@@ -168,6 +180,20 @@ impl Facts for IndexFacts {
             .block_on(self.index.files(package))
             .map_err(|error| facts_error(format!("the list of files of {package} cannot be read"), error))?;
         Ok(if files.is_empty() { PackageFiles::Unknown } else { PackageFiles::ByVersion(files) })
+    }
+
+    fn direct(&self, package: &PackageName, reference: &DirectReference) -> Result<PackageFile, FactsError> {
+        let Some(frontend) = &self.frontend else {
+            let step = format!("{package} cannot be taken from {reference} here");
+            return Err(FactsError { step, retryable: false, hint: None, source: None });
+        };
+        let file = crate::direct::file(frontend, package, reference);
+        self.runtime.block_on(file).map_err(|error| FactsError {
+            step: format!("{package} cannot be taken from {reference}"),
+            retryable: error.is_retryable(),
+            hint: error.hint(),
+            source: Some(Box::new(error)),
+        })
     }
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
@@ -269,6 +295,9 @@ pub fn exit_code(error: &FactsError) -> u8 {
     let Some(cause) = error.source.as_deref() else { return domain::exit::UNAVAILABLE };
     if let Some(index) = cause.downcast_ref::<IndexError>() {
         return index.exit_code();
+    }
+    if let Some(direct) = cause.downcast_ref::<DirectError>() {
+        return direct.exit_code();
     }
     cause.downcast_ref::<SourceError>().map_or(domain::exit::UNAVAILABLE, SourceError::exit_code)
 }

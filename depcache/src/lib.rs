@@ -30,6 +30,7 @@
 
 pub mod base;
 pub mod build;
+pub mod direct;
 pub mod environment;
 pub mod facts;
 pub mod index;

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::requirements::{Names, ReadError};
+use depcache_resolve::requirements::{Names, Outside, ReadError, Selection, is_remote};
 use depcache_resolve::{
-    BasePolicy, Conflict, Expanded, Input, Prerelease, Proposal, RequirementsError, Resolution, ResolveError,
+    BasePolicy, Conflict, DirectReference, Expanded, Input, Prerelease, Proposal, RequirementsError,
+    Resolution, ResolveError,
 };
 use domain::canonical::CanonicalError;
 use domain::{BaseRecord, Request};
 use pep440_rs::Version;
 use uv_normalize::PackageName;
 
+use crate::direct;
 use crate::facts::IndexFacts;
-use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+use crate::index::{
+    Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
+};
 use crate::progress::Progress;
 use crate::source::{BuildRules, Frontend};
 
@@ -67,6 +71,8 @@ pub struct Files {
     pub requirements: Vec<String>,
     /// Constraints files, likewise.
     pub constraints: Vec<String>,
+    /// What of projects (`pyproject.toml`) is wanted.
+    pub selection: Selection,
 }
 
 /// Why no index client could be made.
@@ -98,12 +104,58 @@ impl Session {
         }
     }
 
-    /// Reads requirements and constraints with everything that they include. Blocking.
+    /// Reads requirements and constraints with everything that they include. Blocking; inside a runtime when files
+    /// are at addresses.
     pub fn expand(&self, files: &Files) -> Result<Expanded, RequirementsError> {
         let requirements: Vec<&str> = files.requirements.iter().map(String::as_str).collect();
         let constraints: Vec<&str> = files.constraints.iter().map(String::as_str).collect();
-        let read = |path: &str| read_file(&files.root, path);
-        depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)
+        let read = |path: &str| {
+            if is_remote(path) { self.read_remote(path) } else { read_file(&files.root, path) }
+        };
+        let name = |reference: &DirectReference| direct::name(self, reference);
+        let exists = |path: &str| files.root.join(path).exists();
+        let outside = Outside {
+            read: &read,
+            exists: &exists,
+            name: &name,
+            variables: &self.variables,
+            selection: &files.selection,
+        };
+        let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
+        direct::seal(&mut expanded);
+        Ok(expanded)
+    }
+
+    /// Settings of a client for what requirements name by address, before it is known which indexes they name.
+    pub(crate) fn settings_without_index(&self) -> Result<Settings, SettingsError> {
+        let environment = |name: &str| self.variables.get(name).cloned();
+        Settings::without_index(&environment, self.offline)
+    }
+
+    /// A requirements or constraints file at an address.
+    fn read_remote(&self, address: &str) -> Result<Vec<u8>, ReadError> {
+        let refuse = |retryable, source: Box<dyn std::error::Error + Send + Sync>| ReadError::Unavailable {
+            retryable,
+            source,
+        };
+        let url = reqwest::Url::parse(address).map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let settings = self.settings_without_index();
+        let mut settings = settings.map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        settings.places.extend(IndexAddress::with_login(url.clone()));
+        let mut plain = url;
+        // Both fail only for addresses without a host, which have no credentials either.
+        plain.set_username("").and_then(|()| plain.set_password(None)).ok();
+        let client =
+            Index::new(settings, self.cache.clone()).map_err(|error| refuse(false, Box::new(error)))?;
+        let runtime =
+            tokio::runtime::Handle::try_current().map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let limit_bytes = depcache_resolve::requirements::MAX_FILE_BYTES as u64;
+        let read = runtime.block_on(client.document(&plain, limit_bytes));
+        match read {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(IndexError::NotFound { .. }) => Err(ReadError::NotFound),
+            Err(error) => Err(refuse(error.is_retryable(), Box::new(error))),
+        }
     }
 
     /// A client of the indexes that flags, files and settings name. Blocking: may ask the interpreter's pip.
@@ -122,8 +174,9 @@ impl Session {
             environment: &environment,
             python: Some(Path::new(&self.base.base.interpreter.executable)),
         };
-        let settings =
+        let mut settings =
             Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;
+        settings.places = direct::logins(expanded);
         Index::new(settings, self.cache.clone()).map_err(OpenError::Client)
     }
 
@@ -134,8 +187,8 @@ impl Session {
                 .iter()
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
-                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
-                    format!("{}{}", entry.requirement, hashes.into_iter().collect::<String>())
+                        entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
+                    format!("{entry}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
@@ -158,6 +211,8 @@ impl Session {
         for (rule, names) in [
             ("no-binary", options.no_binary.and(&self.options.no_binary)),
             ("no-build", options.only_binary.and(&self.options.builds.no_build)),
+            ("all-releases", options.all_releases.clone()),
+            ("only-final", options.only_final.clone()),
         ] {
             if names != Names::None {
                 write!(base_policy, "; {rule}={names}").ok();

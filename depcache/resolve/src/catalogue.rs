@@ -12,8 +12,10 @@ use pubgrub::Ranges;
 use uv_distribution_filename::{BuildTag, DistFilename, LegacySourceDistExtension, SourceDistExtension};
 use uv_normalize::PackageName;
 
+use crate::direct::Pins;
 use crate::facts::{Facts, FactsError, FilesByVersion, PackageFile, PackageFiles, Yanked};
 use crate::policy::{Policy, Prereleases};
+use crate::reference::FileSource;
 use crate::target::Target;
 
 /// Why a version cannot be used. Ordered by how close the version came to being used.
@@ -189,12 +191,13 @@ pub(crate) struct Catalogue<'a> {
     pub(crate) facts: &'a dyn Facts,
     pub(crate) target: &'a Target,
     pub(crate) policy: &'a Policy,
+    pub(crate) pins: &'a Pins,
     listings: RefCell<HashMap<PackageName, Rc<Listing<'a>>>>,
 }
 
 impl<'a> Catalogue<'a> {
-    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy) -> Self {
-        Self { facts, target, policy, listings: RefCell::default() }
+    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy, pins: &'a Pins) -> Self {
+        Self { facts, target, policy, pins, listings: RefCell::default() }
     }
 
     /// The listing of a package.
@@ -202,10 +205,17 @@ impl<'a> Catalogue<'a> {
         if let Some(known) = self.listings.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let files: Option<Arc<dyn FilesByVersion>> = match self.facts.files(name)? {
-            PackageFiles::Unknown => None,
-            PackageFiles::Found(files) => Some(Arc::new(Sorted::new(name, &files))),
-            PackageFiles::ByVersion(files) => Some(files),
+        let files: Option<Arc<dyn FilesByVersion>> = if let Some(pin) = self.pins.get(name) {
+            Some(Arc::new(Sorted::new(name, std::slice::from_ref(&pin.file))))
+        } else if let Some(reference) = self.pins.constraint(name) {
+            let file = self.facts.direct(name, reference)?;
+            Some(Arc::new(Sorted::new(name, std::slice::from_ref(&file))))
+        } else {
+            match self.facts.files(name)? {
+                PackageFiles::Unknown => None,
+                PackageFiles::Found(files) => Some(Arc::new(Sorted::new(name, &files))),
+                PackageFiles::ByVersion(files) => Some(files),
+            }
         };
         let count = files.as_ref().map_or(0, |files| files.versions().len());
         let listing = Rc::new(Listing {
@@ -273,8 +283,10 @@ impl Judge<'_> {
             let text = file.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
             Unavailable::Python(text)
         };
+        // Rules about choosing do not concern what a requirement names by its place.
+        let is_indexed = file.source == FileSource::Index;
         let fitness = match parsed {
-            DistFilename::WheelFilename(_) if self.policy.no_binary.contains(name) => {
+            DistFilename::WheelFilename(_) if self.policy.no_binary.contains(name) && is_indexed => {
                 return Err(Unavailable::NoBinary);
             }
             DistFilename::WheelFilename(wheel) => {
@@ -293,7 +305,7 @@ impl Judge<'_> {
         if !self.target.admits(file.requires_python.as_ref()) {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms(name) {
+        if let Some(limit) = self.policy.exclude_newer_ms(name).filter(|_| is_indexed) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),

@@ -85,7 +85,8 @@ impl<'a> Provider<'a> {
     }
 
     fn choose(&self, name: &PackageName, range: &Ranges<Version>) -> Result<Option<Version>, FactsError> {
-        if let Some(installed) = self.graph.base.get(name) {
+        let is_placed = self.graph.catalogue.pins.get(name).is_some();
+        if let Some(installed) = self.graph.base.get(name).filter(|_| !is_placed) {
             if range.contains(&installed.version) {
                 return Ok(Some(installed.version.clone()));
             }
@@ -160,7 +161,8 @@ impl<'a> Provider<'a> {
             .base
             .get(name)
             .is_some_and(|one| one.protection.is_some() || range.contains(&one.version));
-        if !from_base && self.announced.borrow_mut().insert(name.clone()) {
+        let is_placed = self.graph.catalogue.pins.get(name).is_some();
+        if !from_base && !is_placed && self.announced.borrow_mut().insert(name.clone()) {
             self.graph.catalogue.facts.prefetch(&[Prefetch::Files(name)]);
             self.pending.borrow_mut().insert(name.clone(), range.clone());
         }

@@ -9,7 +9,7 @@ use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
 use crate::facts::{FactsError, FileHash, Metadata, PackageFile};
-use crate::requirements::{Expanded, Origin};
+use crate::requirements::{Expanded, Note, Origin};
 
 /// A package to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,11 @@ pub enum Warning {
         /// Why, when the index says so.
         reason: String,
     },
+    /// Something in the user's files is read, but not done.
+    Input {
+        /// What and where.
+        note: Note,
+    },
     /// `--exclude` leaves out what others ask for.
     Excluded {
         /// What is left out.
@@ -119,6 +124,7 @@ impl fmt::Display for Warning {
             Self::Yanked { package, version, reason } => {
                 write!(f, "{package} {version} was withdrawn from its index: {reason}")
             }
+            Self::Input { note } => write!(f, "{note}"),
             Self::Excluded { package, required_by } => {
                 write!(f, "{package} is left out by --exclude, though {} asks for it", required_by.join(", "))
             }

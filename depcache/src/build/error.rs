@@ -3,6 +3,7 @@ use domain::Digest;
 use domain::canonical::CanonicalError;
 
 use super::Proposed;
+use crate::direct::DirectError;
 use crate::environment::EnvironmentError;
 use crate::index::IndexError;
 use crate::layers::LayerError;
@@ -77,6 +78,9 @@ pub enum BuildError {
         #[source]
         source: SourceError,
     },
+    /// What a requirement names by its place could not be had.
+    #[error("what a requirement names by its place cannot be had")]
+    Place(#[source] DirectError),
     /// A wheel could not be fetched.
     #[error("{filename} could not be fetched")]
     Download {
@@ -164,6 +168,7 @@ impl BuildError {
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
             Self::Source { source, .. } => source.is_retryable(),
+            Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
             Self::Environment(error) => error.is_retryable(),
@@ -190,6 +195,7 @@ impl BuildError {
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
             Self::Source { source, .. } => source.hint(),
+            Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
             Self::Damaged { .. } => Some("delete the object and build again".into()),
@@ -211,6 +217,7 @@ impl BuildError {
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
             Self::Source { source, .. } => source.exit_code(),
+            Self::Place(error) => error.exit_code(),
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Requirements(_)
             | Self::Pylock { .. }

@@ -16,6 +16,7 @@ use uv_normalize::PackageName;
 
 use super::stored::{self, EntryPoints};
 use super::{BuildError, Context};
+use crate::direct;
 use crate::index::{Index, IndexError, IndexFile, read_metadata};
 use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
@@ -104,8 +105,8 @@ struct Wheel {
 }
 
 async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, BuildError> {
-    if let Some(key) = package.source.file().map(|file| &file.sha256)
-        && let Some(entry) = stored::wheel_layer(work.store, key, work.target).await?
+    if let Some(key) = layer_key(package)
+        && let Some(entry) = stored::wheel_layer(work.store, &key, work.target).await?
     {
         work.tally.reused.fetch_add(1, Ordering::Relaxed);
         return existing(work.store, entry).await;
@@ -165,7 +166,10 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
             let fetched = work.frontend.sdist(&name, &version, &offered, Some(file.sha256)).await;
             fetched.map_err(|source| unmade(work.lock, package, source))?
         }
-        _ => return Err(BuildError::NotAWheel { package: package.name.clone() }),
+        _ => match direct::locked(work.frontend, package).await.map_err(BuildError::Place)? {
+            Ok(path) => return placed(package, path).await,
+            Err(source) => source,
+        },
     };
     let built = work.frontend.wheel(&source).await.map_err(|source| unmade(work.lock, package, source))?;
     let actual = built.known.digest();
@@ -174,7 +178,7 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
     {
         return Err(BuildError::MetadataDiffers { filename: built.filename, expected, actual });
     }
-    let key = package.source.file().map_or(built.sha256, |file| file.sha256);
+    let key = layer_key(package).unwrap_or(built.sha256);
     Ok(Wheel { path: built.path, filename: built.filename, key })
 }
 
@@ -187,6 +191,28 @@ fn unmade(lock: &Lock, package: &LockedPackage, source: SourceError) -> BuildErr
     }
     let needed_by = if needed_by.is_empty() { "the base".into() } else { needed_by.join(", ") };
     BuildError::Source { package: format!("{} {}", package.name, package.version), needed_by, source }
+}
+
+/// A wheel that the requirements name by its place.
+async fn placed(package: &LockedPackage, path: PathBuf) -> Result<Wheel, BuildError> {
+    let Some(file) = package.source.file() else {
+        return Err(BuildError::NotAWheel { package: package.name.clone() });
+    };
+    let (checked, filename, expected) = (path.clone(), file.filename.clone(), package.metadata_sha256);
+    blocking(move || check_metadata(&checked, &filename, expected)).await?;
+    Ok(Wheel { path, filename: file.filename.clone(), key: file.sha256 })
+}
+
+/// What tells the layer of this package from others before its wheel is there. Projects of one archive differ by their
+/// directories.
+fn layer_key(package: &LockedPackage) -> Option<Digest> {
+    let sha256 = package.source.file()?.sha256;
+    Some(match &package.source {
+        LockedSource::Archive { subdirectory: Some(below), .. } => {
+            Digest::of(format!("{sha256} {below}").as_bytes())
+        }
+        _ => sha256,
+    })
 }
 
 async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildError> {

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use depcache::index::{Cache, Flags, Strategy};
 use depcache::session::{Files, Options, Session};
+use depcache_resolve::requirements::Selection;
 use depcache_resolve::{BasePolicy, Prerelease};
 use domain::BaseRecord;
-use uv_normalize::PackageName;
+use uv_normalize::{ExtraName, GroupName, PackageName};
 
 use super::Failure;
 use super::progress;
@@ -60,6 +61,15 @@ pub(crate) struct ResolveArgs {
     /// Constraints file.
     #[arg(short, long = "constraint", value_name = "FILE")]
     pub(crate) constraints: Vec<String>,
+    /// Extra of a pyproject.toml that is wanted too.
+    #[arg(long = "extra", value_name = "NAME")]
+    extras: Vec<ExtraName>,
+    /// All extras of a pyproject.toml.
+    #[arg(long)]
+    all_extras: bool,
+    /// Dependency group of a pyproject.toml that is wanted too.
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<GroupName>,
     #[command(flatten)]
     pub(crate) base: BaseArgs,
     /// Keep the base's versions where possible, or always.
@@ -179,6 +189,11 @@ impl ResolveArgs {
             root: PathBuf::from("."),
             requirements: requirements.to_vec(),
             constraints: self.constraints.clone(),
+            selection: Selection {
+                extras: self.extras.iter().cloned().collect(),
+                all_extras: self.all_extras,
+                groups: self.groups.iter().cloned().collect(),
+            },
         }
     }
 }

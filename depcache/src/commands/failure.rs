@@ -1,6 +1,7 @@
 //! How a failed command is told: message, causes, hint, exit code.
 
 use depcache::base::BaseError;
+use depcache::direct::DirectError;
 use depcache::index::{IndexError, SettingsError};
 use depcache::lock::{LockError, PylockError};
 use depcache::session::OpenError;
@@ -63,7 +64,8 @@ impl From<BaseError> for Failure {
 impl From<RequirementsError> for Failure {
     fn from(error: RequirementsError) -> Self {
         // `render` brings place, line, causes and hint.
-        Self::new(exit::DATA, error.render(), None)
+        let code = if error.is_unavailable() { exit::UNAVAILABLE } else { exit::DATA };
+        Self::new(code, error.render(), None)
     }
 }
 

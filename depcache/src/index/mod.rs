@@ -11,6 +11,7 @@ mod client;
 mod config_files;
 mod credentials;
 mod default_index;
+mod document;
 mod error;
 mod find_links;
 mod flags;
@@ -27,6 +28,7 @@ mod simple;
 mod wheel;
 
 pub use cache::Cache;
+pub(crate) use credentials::percent_decoded;
 pub use default_index::DefaultIndexError;
 pub use error::IndexError;
 pub use flags::Flags;

@@ -49,11 +49,21 @@ pub struct IndexAddress {
     pub(super) login: Option<Login>,
 }
 
+impl IndexAddress {
+    /// The address, when it carries credentials.
+    pub fn with_login(mut url: Url) -> Option<Self> {
+        let login = take_from_url(&mut url)?;
+        Some(Self { name: None, url, login: Some(login) })
+    }
+}
+
 /// Resolved settings of an [`super::Index`].
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Indexes in the order in which they are asked: extra ones before the main one.
     pub indexes: Vec<IndexAddress>,
+    /// Addresses outside of indexes whose credentials requirements carry.
+    pub places: Vec<IndexAddress>,
     /// Packages that come from one index only.
     pub index_for: BTreeMap<PackageName, IndexAddress>,
     /// Places with loose files, in order.
@@ -213,6 +223,7 @@ impl Settings {
         let timeout_s = layers.iter().find_map(|layer| layer.timeout_s).unwrap_or(DEFAULT_TIMEOUT_S);
         Ok(Self {
             indexes,
+            places: Vec::new(),
             index_for,
             find_links,
             strategy,
@@ -222,6 +233,18 @@ impl Settings {
             netrc: netrc_path(environment).map(|path| Netrc::read(&path)).unwrap_or_default(),
             timeout: Duration::from_secs(timeout_s.max(1)),
         })
+    }
+
+    /// Settings that ask no index: for texts at addresses.
+    pub fn without_index(
+        environment: &dyn Fn(&str) -> Option<String>,
+        offline: bool,
+    ) -> Result<Self, SettingsError> {
+        let flags = Flags { no_index: true, ..Flags::default() };
+        let none = Flags::default();
+        let sources = Sources { flags: &flags, files: &none, environment, python: None };
+        let settings = Self::resolve(&sources, Strategy::default(), offline)?;
+        Ok(Self { find_links: Vec::new(), ..settings })
     }
 
     /// What of the settings decides which packages are found: part of a request's identity.
@@ -243,7 +266,7 @@ impl Settings {
 
     /// Addresses with their credentials.
     pub(super) fn logins(&self) -> Vec<(Url, Login)> {
-        let indexes = self.indexes.iter().chain(self.index_for.values());
+        let indexes = self.indexes.iter().chain(self.index_for.values()).chain(&self.places);
         indexes.filter_map(|index| Some((index.url.clone(), index.login.clone()?))).collect()
     }
 }

@@ -41,6 +41,15 @@ pub enum SourceError {
         /// What the system said.
         said: String,
     },
+    /// What a requirement names by its place could not be had.
+    #[error("{label} cannot be had")]
+    Place {
+        /// The tree.
+        label: String,
+        /// Why.
+        #[source]
+        source: Box<crate::direct::DirectError>,
+    },
     /// It could not be fetched.
     #[error("{label} cannot be fetched")]
     Fetch {
@@ -274,6 +283,7 @@ impl SourceError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Fetch { source, .. } => source.is_retryable(),
+            Self::Place { source, .. } => source.is_retryable(),
             Self::Environment { source, .. } => source.is_retryable(),
             Self::Busy { .. } => true,
             _ => false,
@@ -347,6 +357,7 @@ impl SourceError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Fetch { source, .. } => source.exit_code(),
+            Self::Place { source, .. } => source.exit_code(),
             Self::Environment { source, .. } => source.exit_code(),
             Self::Unpack { source: UnpackError::Write { .. }, .. }
             | Self::Disk { .. }

@@ -51,6 +51,7 @@ pub use error::{Limit, LogEnd, SourceError};
 pub use frontend::{BuiltWheel, Frontend};
 pub use known::{Known, Origin, metadata_digest};
 pub use rules::{BuildLimits, BuildRules, SandboxRule};
+pub(crate) use tree::directory_digest;
 pub use tree::{Source, Tree};
 pub use unpack::UnpackError;
 
@@ -77,7 +78,7 @@ fn bounded_text(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// sha256 of a file. Blocking.
-fn file_digest(path: &Path) -> io::Result<Digest> {
+pub(crate) fn file_digest(path: &Path) -> io::Result<Digest> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut piece = vec![0; 256 << 10];

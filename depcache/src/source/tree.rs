@@ -140,7 +140,7 @@ fn entries<'a>(
 
 /// Of paths, kinds, executable bits and contents. Of `.git` only what names commits: tools that take the version from it
 /// look there, and the rest changes whenever somebody looks.
-fn directory_digest(label: &str, path: &Path) -> Result<Digest, SourceError> {
+pub(crate) fn directory_digest(label: &str, path: &Path) -> Result<Digest, SourceError> {
     let mut hash = Sha256::new();
     for entry in entries(label, path) {
         let entry = entry?;
