@@ -4,32 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use depcache_resolve::requirements::ReadError;
-use depcache_resolve::{
-    BasePolicy, Conflict, Expanded, Input, Prerelease, Proposal, RequirementsError, Resolution, ResolveError,
-};
+use depcache_resolve::{Conflict, Expanded, Proposal, RequirementsError, Resolution, ResolveError};
 use domain::canonical::CanonicalError;
 use domain::{BaseRecord, Request};
-use pep440_rs::Version;
 use uv_normalize::PackageName;
 
 use crate::facts::IndexFacts;
 use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+pub use crate::options::Options;
 use crate::progress::Progress;
-
-/// What decides a resolution beside requirements, base and indexes.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// `--base-policy`.
-    pub base_policy: BasePolicy,
-    /// `--protect`.
-    pub protect: BTreeSet<PackageName>,
-    /// `--prerelease`.
-    pub prerelease: Prerelease,
-    /// `--exclude-newer`.
-    pub exclude_newer: Option<jiff::Timestamp>,
-    /// Pins of an earlier lock, preferred while they fit.
-    pub preferences: BTreeMap<PackageName, Version>,
-}
 
 /// A base with everything that resolving for it needs.
 #[derive(Debug, Clone)]
@@ -48,6 +31,9 @@ pub struct Session {
     pub variables: BTreeMap<String, String>,
     /// What else decides.
     pub options: Options,
+    /// The target is not the base's own (`--python-version`, `--python-platform`): nothing can be built or run for it
+    /// here.
+    pub other_target: bool,
     /// Who is told.
     pub progress: Progress,
 }
@@ -61,6 +47,10 @@ pub struct Files {
     pub requirements: Vec<String>,
     /// Constraints files, likewise.
     pub constraints: Vec<String>,
+    /// Files whose lines replace every requirement of their names, likewise.
+    pub overrides: Vec<String>,
+    /// Files whose lines are tried first and given up when needed, likewise.
+    pub recommended: Vec<String>,
 }
 
 /// Why no index client could be made.
@@ -88,6 +78,7 @@ impl Session {
             offline: false,
             variables,
             options: Options::default(),
+            other_target: false,
             progress: Progress::default(),
         }
     }
@@ -97,7 +88,14 @@ impl Session {
         let requirements: Vec<&str> = files.requirements.iter().map(String::as_str).collect();
         let constraints: Vec<&str> = files.constraints.iter().map(String::as_str).collect();
         let read = |path: &str| read_file(&files.root, path);
-        depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)
+        let mut expanded = depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)?;
+        for (files, entries) in
+            [(&files.overrides, &mut expanded.overrides), (&files.recommended, &mut expanded.recommended)]
+        {
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            *entries = depcache_resolve::requirements::only_requirements(&files, &read, &self.variables)?;
+        }
+        Ok(expanded)
     }
 
     /// A client of the indexes that flags, files and settings name. Blocking: may ask the interpreter's pip.
@@ -133,47 +131,23 @@ impl Session {
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
         };
-        let mut protected: BTreeSet<String> = self.base.loaded.iter().cloned().collect();
-        protected.extend(self.options.protect.iter().map(ToString::to_string));
-        // Rules of their own kind ride with the policy's name, so that they are part of the identity.
-        let policy = match self.options.base_policy {
-            BasePolicy::Prefer => "prefer",
-            BasePolicy::Strict => "strict",
-        };
-        let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
-        let base_policy = match prerelease {
-            Prerelease::IfNecessary => policy.to_owned(),
-            Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
-            Prerelease::Allow => format!("{policy}; prerelease=allow"),
-            Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
-        };
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
             constraints: lines(&expanded.constraints),
             base_id: self.base.base.id()?,
-            base_policy,
-            protected: protected.into_iter().collect(),
+            // Rules of their own kind ride with the policy's name, so that they are part of the identity.
+            base_policy: self.options.policy(expanded),
+            protected: self.options.protected(&self.base),
             index: index.settings().policy(),
             exclude_newer: self.options.exclude_newer.map(|moment| moment.to_string()),
             verify: "imports".into(),
         })
     }
 
-    fn input(&self, expanded: &Expanded) -> Input {
-        Input {
-            base_policy: self.options.base_policy,
-            protect: self.options.protect.clone(),
-            prerelease: self.options.prerelease,
-            exclude_newer_ms: self.options.exclude_newer.map(jiff::Timestamp::as_millisecond),
-            preferences: self.options.preferences.clone(),
-            ..Input::new(expanded.clone(), self.base.clone())
-        }
-    }
-
     /// Resolves on a blocking thread.
     pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
     }
@@ -185,7 +159,7 @@ impl Session {
         expanded: &Expanded,
         conflict: Conflict,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
     }
@@ -198,7 +172,7 @@ impl Session {
         failing: PackageName,
         culprit: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
@@ -210,7 +184,7 @@ impl Session {
         expanded: &Expanded,
         failing: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
     }

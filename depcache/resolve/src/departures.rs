@@ -115,7 +115,11 @@ fn excluding(
         }
     }
     let facts = |source: FactsError| ResolveError::Facts { package: name.clone(), source };
-    let listing = if graph.base.get(name).is_some() { None } else { Some(graph.catalogue.listing(name).map_err(facts)?) };
+    let listing = if graph.base.get(name).is_some() {
+        None
+    } else {
+        Some(graph.catalogue.listing(name).map_err(facts)?)
+    };
     let excludes = |edge: &Edge| match &listing {
         // `>1.2` and `==1.2` are disjoint as ranges too; bounds between two releases show only in the versions.
         Some(listing) => {
@@ -145,7 +149,9 @@ fn said(graph: &Graph<'_>, who: &Package, edge: &Edge) -> String {
             format!("{} sets {}", place(entry), entry.origin.text)
         }
         Why::Protected(_) => format!("the base has {} and it must stay", edge.to),
-        Why::Requires(text) => format!("{who} requires {}", text.split(';').next().unwrap_or_default().trim()),
+        Why::Requires(text) => {
+            format!("{who} requires {}", text.split(';').next().unwrap_or_default().trim())
+        }
         Why::Present | Why::SameVersion => format!("{who} goes with another version"),
     }
 }

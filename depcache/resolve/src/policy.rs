@@ -48,7 +48,8 @@ impl Policy {
         for entry in expanded.requirements.iter().filter(applies) {
             policy.direct.insert(entry.requirement.name.clone());
         }
-        let restricting = expanded.requirements.iter().chain(&expanded.constraints).chain(&expanded.overrides);
+        let restricting =
+            expanded.requirements.iter().chain(&expanded.constraints).chain(&expanded.overrides);
         for entry in restricting.filter(applies) {
             policy.learn(entry);
         }

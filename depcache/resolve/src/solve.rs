@@ -196,10 +196,10 @@ impl Answer<'_> {
         for package in &graph.input.exclude {
             let mut required_by = graph.lines_that_ask_for(package);
             for (name, version) in &self.versions {
-                if graph.declares(name, version, package).map_err(|source| ResolveError::Facts {
-                    package: name.clone(),
-                    source,
-                })? {
+                if graph
+                    .declares(name, version, package)
+                    .map_err(|source| ResolveError::Facts { package: name.clone(), source })?
+                {
                     required_by.push(format!("{name} {version}"));
                 }
             }

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use depcache::index::{Cache, Flags, Strategy};
-use depcache::session::{Files, Options, Session};
-use depcache_resolve::{BasePolicy, Prerelease};
+use depcache::session::{Files, Session};
 use domain::BaseRecord;
-use uv_normalize::PackageName;
 
 use super::Failure;
 use super::progress;
+use super::rules::{RulesArgs, TargetArgs};
 
 /// Answer on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -61,18 +60,8 @@ pub(crate) struct ResolveArgs {
     pub(crate) constraints: Vec<String>,
     #[command(flatten)]
     pub(crate) base: BaseArgs,
-    /// Keep the base's versions where possible, or always.
-    #[arg(long, value_enum, default_value = "prefer")]
-    base_policy: BasePolicyArg,
-    /// Distribution of the base that must stay.
-    #[arg(long, value_name = "NAME")]
-    protect: Vec<PackageName>,
-    /// When pre-releases may be chosen.
-    #[arg(long, value_enum, default_value = "if-necessary")]
-    prerelease: PrereleaseArg,
-    /// Only files uploaded before this moment (2026-01-31 or 2026-01-31T12:00:00Z).
-    #[arg(long, value_name = "DATE", value_parser = moment)]
-    exclude_newer: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    pub(crate) rules: RulesArgs,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
 }
@@ -104,20 +93,6 @@ pub(crate) struct IndexArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum BasePolicyArg {
-    Prefer,
-    Strict,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrereleaseArg {
-    Disallow,
-    Allow,
-    IfNecessary,
-    Explicit,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum StrategyArg {
     FirstIndex,
     UnsafeBestMatch,
@@ -129,6 +104,15 @@ impl ResolveArgs {
         Ok(self.session_for(self.base.load(&self.index.cache())?))
     }
 
+    /// The session for the base's own target or another one. Blocking: describes the base.
+    pub(crate) fn session_for_target(&self, target: &TargetArgs) -> Result<Session, Failure> {
+        let base = self.base.load(&self.index.cache())?;
+        let Some(other) = target.other(&base) else { return Ok(self.session_for(base)) };
+        let mut session = self.session_for(other.apply(base)?);
+        session.other_target = true;
+        Ok(session)
+    }
+
     /// A session that can fetch, but not resolve. Blocking, short.
     pub(crate) fn session_to_fetch(&self) -> Result<Session, Failure> {
         Ok(self.session_for(self.base.identify()?))
@@ -137,21 +121,7 @@ impl ResolveArgs {
     /// The session of these options for another base.
     pub(crate) fn session_for(&self, base: BaseRecord) -> Session {
         let mut session = Session::new(base);
-        session.options = Options {
-            base_policy: match self.base_policy {
-                BasePolicyArg::Prefer => BasePolicy::Prefer,
-                BasePolicyArg::Strict => BasePolicy::Strict,
-            },
-            protect: self.protect.iter().cloned().collect(),
-            prerelease: match self.prerelease {
-                PrereleaseArg::Disallow => Prerelease::Disallow,
-                PrereleaseArg::Allow => Prerelease::Allow,
-                PrereleaseArg::IfNecessary => Prerelease::IfNecessary,
-                PrereleaseArg::Explicit => Prerelease::Explicit,
-            },
-            exclude_newer: self.exclude_newer,
-            ..Options::default()
-        };
+        session.options = self.rules.options();
         self.index.apply(&mut session);
         session
     }
@@ -162,6 +132,8 @@ impl ResolveArgs {
             root: PathBuf::from("."),
             requirements: requirements.to_vec(),
             constraints: self.constraints.clone(),
+            overrides: self.rules.overrides.clone(),
+            recommended: self.rules.prefer.clone(),
         }
     }
 }
@@ -187,12 +159,4 @@ impl IndexArgs {
         session.cache = self.cache();
         session.progress = progress::to_stderr();
     }
-}
-
-fn moment(text: &str) -> Result<jiff::Timestamp, String> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    text.parse()
-        .ok()
-        .or_else(|| day().map(|zoned| zoned.timestamp()))
-        .ok_or_else(|| "expected a day (2026-01-31) or a moment (2026-01-31T12:00:00Z)".to_owned())
 }

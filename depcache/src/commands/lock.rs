@@ -6,11 +6,12 @@ use clap::Args;
 use depcache::lock::Lock as LockFile;
 use depcache::progress::Event;
 use depcache::session::{Session, blocking};
-use depcache_resolve::{Expanded, Resolution, ResolveError};
+use depcache_resolve::{Departure, Expanded, Resolution, ResolveError};
 use domain::exit;
 use serde_json::json;
 
 use super::args::{Format, ResolveArgs};
+use super::rules::TargetArgs;
 use super::{Failure, output, proposal};
 
 #[derive(Debug, Args)]
@@ -20,6 +21,8 @@ pub(crate) struct Lock {
     requirements: Vec<String>,
     #[command(flatten)]
     resolve: ResolveArgs,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Lock to write; also preferred as earlier lock when it exists. Standard output when absent.
     #[arg(short, long, value_name = "pylock.toml")]
     output: Option<PathBuf>,
@@ -42,7 +45,7 @@ pub(crate) struct Lock {
 
 pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
     let Lock { requirements, resolve, output: path, upgrade, upgrade_package, .. } = &command;
-    let mut session = resolve.session()?;
+    let mut session = resolve.session_for_target(&command.target)?;
     if let (Some(path), false) = (path, upgrade) {
         session.options.preferences = earlier_pins(path)?;
         for name in upgrade_package {
@@ -76,6 +79,7 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
             let document = json!({
                 "schema": 1, "lock_id": id, "base_id": lock.base_id, "mode": lock.mode,
                 "requested": lock.requested, "packages": packages, "kept": lock.kept, "shadows": lock.shadows,
+                "departures": resolution.departures.iter().map(departure).collect::<Vec<_>>(),
                 "warnings": resolution.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             });
             output::write(None, &format!("{document:#}\n"))
@@ -97,6 +101,16 @@ fn tell(session: &Session, expanded: &Expanded, resolution: &Resolution, started
     for warning in &resolution.warnings {
         super::say(&format!("warning: {warning}"));
     }
+    for departure in &resolution.departures {
+        super::say(&format!("not as recommended: {departure}"));
+    }
+}
+
+fn departure(one: &Departure) -> serde_json::Value {
+    json!({
+        "name": one.package, "recommended": one.recommended, "chosen": one.chosen.to_string(), "why": one.why,
+        "file": one.origin.file, "line": one.origin.line,
+    })
 }
 
 type Pins = std::collections::BTreeMap<uv_normalize::PackageName, pep440_rs::Version>;
