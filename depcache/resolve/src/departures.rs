@@ -69,7 +69,7 @@ fn why(
     }
     let facts = |source: FactsError| ResolveError::Facts { package: name.clone(), source };
     let listing = graph.catalogue.listing(name).map_err(facts)?;
-    let in_range = || listing.versions.iter().rev().filter(|(version, _)| range.contains(*version));
+    let in_range = || listing.states().rev().filter(|(version, _)| range.contains(*version));
     let Some((_, state)) = in_range().next() else {
         return Ok("no index has the recommended version".into());
     };
@@ -123,7 +123,7 @@ fn excluding(
     let excludes = |edge: &Edge| match &listing {
         // `>1.2` and `==1.2` are disjoint as ranges too; bounds between two releases show only in the versions.
         Some(listing) => {
-            let mut wanted = listing.versions.keys().filter(|version| range.contains(*version)).peekable();
+            let mut wanted = listing.numbers().iter().filter(|version| range.contains(*version)).peekable();
             wanted.peek().is_some() && wanted.all(|version| !edge.range.contains(version))
         }
         None => edge.range.is_disjoint(range),

@@ -52,7 +52,8 @@ mod solve;
 mod target;
 
 pub use facts::{
-    Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
+    Facts, FactsError, FileHash, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch,
+    Yanked,
 };
 pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
 pub use propose::{propose, propose_cap, propose_other};

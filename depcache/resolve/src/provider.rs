@@ -102,14 +102,12 @@ impl<'a> Provider<'a> {
         }
         let policy = self.graph.catalogue.policy;
         if let Some(recommended) = self.recommended.get(name) {
-            let mut both = listing
-                .preferred(policy, name)
-                .filter(|version| recommended.contains(*version) && range.contains(*version));
-            if let Some(version) = both.next() {
+            let both = range.intersection(recommended);
+            if let Some(version) = listing.preferred(policy, &both).next() {
                 return Ok(Some(version.clone()));
             }
         }
-        let mut fitting = listing.preferred(policy, name).filter(|version| range.contains(*version));
+        let mut fitting = listing.preferred(policy, range);
         let chosen = fitting.next().cloned();
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
@@ -144,10 +142,8 @@ impl<'a> Provider<'a> {
             self.pending.borrow_mut().remove(&name);
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
-            let mut likely = listing.preferred(catalogue.policy, &name);
-            let wheel = likely
-                .find(|version| range.contains(*version))
-                .and_then(|version| listing.candidate(version)?.wheels.first());
+            let mut likely = listing.preferred(catalogue.policy, &range);
+            let wheel = likely.next().and_then(|version| listing.candidate(version)?.wheels.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }

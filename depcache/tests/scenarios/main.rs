@@ -1,6 +1,7 @@
 //! Resolution scenarios through the real command line, against an index on loopback that serves real files.
 //!
 //! `uv_suite`: the scenarios of uv's authors, read beside the checkout. `own`: scenarios of ours, in the same schema
+//! with more fields (`own/*.toml`).
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 

@@ -17,8 +17,7 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
                 }
                 // The highest version that would have fitted is what the user most likely wants.
                 let nearest = listing
-                    .versions
-                    .iter()
+                    .states()
                     .rev()
                     .filter(|(version, _)| range.contains(*version))
                     .find_map(|(version, state)| Some((version, state.as_ref().err()?)));

@@ -83,14 +83,14 @@ fn summary(provider: &Provider<'_>, leaves: &Leaves, involved: &[Origin]) -> Str
     }
 }
 
-struct Story<'a> {
-    provider: &'a Provider<'a>,
-    leaves: &'a Leaves,
+struct Story<'s, 'a> {
+    provider: &'s Provider<'a>,
+    leaves: &'s Leaves,
     told: BTreeSet<Package>,
     steps: Vec<String>,
 }
 
-impl Story<'_> {
+impl Story<'_, '_> {
     /// Tells what is known about a package, then about what it requires.
     fn visit(&mut self, package: &Package) {
         if !self.told.insert(package.clone()) {

@@ -171,8 +171,8 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(config.as_bytes()).unwrap();
         let path = file.path().to_str().unwrap();
-        let line = ["program", "follow", "--config", path].iter().chain(more);
-        resolve(&line.map(OsString::from).collect::<Vec<_>>())
+        let line = [&["program", "follow", "--config", path], more].concat();
+        resolve(&line.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
