@@ -165,6 +165,18 @@ impl Session {
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
     }
 
+    /// Looks for the smallest changes of the user's lines that resolve `conflict`, best first.
+    pub async fn propose_all(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        conflict: Conflict,
+    ) -> Result<Vec<Proposal>, ResolveError> {
+        let input = self.options.input(expanded, &self.base);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose_all(&input, &facts, &conflict)).await
+    }
+
     /// Looks for an upper bound of `culprit` under which `failing` may work.
     pub async fn propose_cap(
         &self,

@@ -11,8 +11,9 @@ use domain::exit;
 use serde_json::json;
 
 use super::args::{Format, ResolveArgs};
+use super::proposal::ProposalArgs;
 use super::rules::TargetArgs;
-use super::{Failure, output, proposal};
+use super::{Failure, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
@@ -35,9 +36,8 @@ pub(crate) struct Lock {
     /// Write no addresses, names and hashes only.
     #[arg(long)]
     no_urls: bool,
-    /// On a conflict print the smallest change that resolves.
-    #[arg(long)]
-    propose: bool,
+    #[command(flatten)]
+    proposal: ProposalArgs,
     /// Form of standard output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -59,9 +59,11 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     session.progress.tell(Event::Started { step: "resolve", total: 0 });
     let resolution = match session.resolve(&index, &expanded).await {
-        Err(ResolveError::Conflict(conflict)) if command.propose => {
-            let proposal = session.propose(&index, &expanded, (*conflict).clone()).await?;
-            return Err(proposal::refusal(&conflict, proposal.as_ref()));
+        Err(ResolveError::Conflict(conflict)) => {
+            return Err(command
+                .proposal
+                .refuse(&session, &index, &expanded, &conflict, command.format)
+                .await?);
         }
         other => other?,
     };
