@@ -5,8 +5,10 @@
 
 mod probe;
 mod tags;
+mod target;
 
 pub use probe::{describe, describe_cached, describe_none, identify, resolve_interpreter};
+pub use target::{OtherTarget, PythonVersion, TargetError, TargetPlatform};
 
 use std::path::PathBuf;
 
