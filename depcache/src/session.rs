@@ -37,9 +37,6 @@ pub struct Session {
     pub variables: BTreeMap<String, String>,
     /// What else decides.
     pub options: Options,
-    /// The target is not the base's own (`--python-version`, `--python-platform`): nothing can be built or run for it
-    /// here.
-    pub other_target: bool,
     /// Who is told.
     pub progress: Progress,
 }
@@ -86,7 +83,6 @@ impl Session {
             offline: false,
             variables,
             options: Options::default(),
-            other_target: false,
             progress: Progress::default(),
         }
     }

@@ -135,7 +135,7 @@ impl ResolveArgs {
         let base = self.base.load(&self.index.cache())?;
         let Some(other) = target.other(&base) else { return Ok(self.session_for(base)) };
         let mut session = self.session_for(other.apply(base)?);
-        session.other_target = true;
+        session.options.builds.is_foreign_target = true;
         Ok(session)
     }
 
