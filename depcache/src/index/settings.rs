@@ -9,6 +9,7 @@ use domain::request::IndexPolicy;
 use reqwest::Url;
 use uv_normalize::PackageName;
 
+use super::Cache;
 use super::client::Certificates;
 use super::config_files::{self, Configured};
 use super::credentials::{Login, Netrc, take_from_url};
@@ -140,6 +141,8 @@ pub struct Sources<'a> {
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// The interpreter whose pip is asked last.
     pub python: Option<&'a Path>,
+    /// Where its answer is remembered.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Settings {
@@ -168,7 +171,8 @@ impl Settings {
             indexes.push(if let Some((text, origin)) = main {
                 address(text, origin)?
             } else {
-                let text = default_index::ask(sources.python).map_err(SettingsError::NoIndex)?;
+                let text =
+                    default_index::ask(sources.python, sources.cache).map_err(SettingsError::NoIndex)?;
                 address(&text, "default of pip")?
             });
         }
@@ -320,7 +324,7 @@ mod tests {
     fn resolve(flags: &Flags, files: &Flags, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let environment =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let sources = Sources { flags, files, environment: &environment, python: None };
+        let sources = Sources { flags, files, environment: &environment, python: None, cache: None };
         Settings::resolve(&sources, Strategy::FirstIndex, false)
     }
 
