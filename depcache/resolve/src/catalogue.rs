@@ -110,12 +110,15 @@ impl Listing<'_> {
     /// Usable versions in `range`, in the order in which they are tried.
     pub(crate) fn preferred<'s>(
         &'s self,
-        prereleases: Prereleases,
+        policy: &Policy,
         range: &'s Ranges<Version>,
     ) -> impl Iterator<Item = &'s Version> {
+        let (prereleases, is_lowest_first) =
+            (policy.prereleases(&self.name), policy.is_lowest_first(&self.name));
         let fitting = move || {
-            let numbers = self.numbers().iter().enumerate().rev();
-            numbers.filter(move |(_, version)| range.contains(*version))
+            let mut numbers = self.numbers().iter().enumerate();
+            let next = move || if is_lowest_first { numbers.next() } else { numbers.next_back() };
+            std::iter::from_fn(next).filter(move |(_, version)| range.contains(*version))
         };
         let stable_first = prereleases != Prereleases::Equal;
         let first = fitting().filter(move |(_, version)| !stable_first || version.is_stable());
@@ -259,7 +262,7 @@ impl Judge<'_> {
         if !admits_python {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms {
+        if let Some(limit) = self.policy.exclude_newer_ms(name) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),

@@ -59,6 +59,12 @@ pub enum BuildError {
     /// The resolution could not be completed to a lock.
     #[error("the resolution could not be locked")]
     Lock(#[source] LockError),
+    /// A locked package that is no wheel, and that cannot be made one.
+    #[error("{package} is locked from a source, and no wheel can be built of it here")]
+    NotAWheel {
+        /// Its name.
+        package: String,
+    },
     /// A wheel could not be fetched.
     #[error("{filename} could not be fetched")]
     Download {
@@ -196,6 +202,7 @@ impl BuildError {
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Requirements(_)
             | Self::Pylock { .. }
+            | Self::NotAWheel { .. }
             | Self::OtherBase { .. }
             | Self::Unsolvable { .. }
             | Self::Resolve(_)

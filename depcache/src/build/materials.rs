@@ -18,7 +18,7 @@ use super::stored::{self, EntryPoints};
 use super::{BuildError, Context};
 use crate::index::{Index, IndexError, IndexFile, read_metadata};
 use crate::layers::{Builder, Built};
-use crate::lock::{Lock, LockedPackage};
+use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
 use crate::progress::Event;
 use crate::session::blocking;
 
@@ -92,14 +92,16 @@ pub(super) async fn prepare(
 }
 
 async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, BuildError> {
-    let wheel = &package.wheel;
+    let LockedSource::Wheel(wheel) = &package.source else {
+        return Err(BuildError::NotAWheel { package: package.name.clone() });
+    };
     if let Some(entry) = stored::wheel_layer(work.store, &wheel.sha256, work.target).await? {
         work.tally.reused.fetch_add(1, Ordering::Relaxed);
         return existing(work.store, entry).await;
     }
     let started = Instant::now();
     let download = |source| BuildError::Download { filename: wheel.filename.clone(), source };
-    let file = locate(work.index, package).await.map_err(download)?;
+    let file = locate(work.index, package, wheel).await.map_err(download)?;
     let path = work.index.wheel(&file, Some(wheel.sha256)).await.map_err(download)?;
     work.tally.download_ms.fetch_add(since_ms(started), Ordering::Relaxed);
 
@@ -107,7 +109,7 @@ async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, 
     let core = work.cores.acquire().await;
     let started = Instant::now();
     let (builder, filename, expected) =
-        (Arc::clone(&work.builder), wheel.filename.clone(), wheel.metadata_sha256);
+        (Arc::clone(&work.builder), wheel.filename.clone(), package.metadata_sha256);
     let built = blocking(move || {
         check_metadata(&path, &filename, expected)?;
         builder.from_wheel(&path, &filename).map_err(|source| BuildError::Layer { filename, source })
@@ -133,11 +135,7 @@ async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildErr
 }
 
 /// Tar, table of contents, then the create-only wheel map that decides between builders.
-async fn publish(
-    work: &Work<'_>,
-    wheel: &crate::lock::LockedWheel,
-    built: Built,
-) -> Result<Material, BuildError> {
+async fn publish(work: &Work<'_>, wheel: &LockedFile, built: Built) -> Result<Material, BuildError> {
     let digest = built.entry.tar_digest;
     let uploaded = work.store.put_file(&keys::layer(&digest), &built.tar_zst, Condition::Absent).await;
     if let Err(error) = std::fs::remove_file(&built.tar_zst) {
@@ -161,8 +159,7 @@ async fn publish(
 }
 
 /// The file by its name and hash on the configured index: a lock's own addresses are never followed.
-async fn locate(index: &Index, package: &LockedPackage) -> Result<IndexFile, IndexError> {
-    let wheel = &package.wheel;
+async fn locate(index: &Index, package: &LockedPackage, wheel: &LockedFile) -> Result<IndexFile, IndexError> {
     let url = || wheel.url.clone().unwrap_or_else(|| wheel.filename.clone());
     let Ok(name) = package.name.parse::<PackageName>() else {
         return Err(IndexError::NotFound { url: url() });

@@ -120,6 +120,6 @@ impl From<LockError> for Failure {
 
 impl From<PylockError> for Failure {
     fn from(error: PylockError) -> Self {
-        Self::of(exit::DATA, &error, Some("write it with `depcache lock … -o pylock.toml`".into()))
+        Self::of(exit::DATA, &error, Some(error.hint().into()))
     }
 }

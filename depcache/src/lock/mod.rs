@@ -4,8 +4,10 @@
 //! lock with and without addresses is the same lock.
 
 mod pylock;
+mod source;
 
 pub use pylock::PylockError;
+pub use source::{LockedFile, LockedSource};
 
 use std::collections::BTreeMap;
 
@@ -51,23 +53,8 @@ pub struct LockedPackage {
     pub requires: Vec<String>,
     /// Index that offered it, without credentials.
     pub index: Option<String>,
-    /// The wheel for the target.
-    pub wheel: LockedWheel,
-}
-
-/// One file of a lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockedWheel {
-    /// File name.
-    pub filename: String,
-    /// sha256 of the file.
-    pub sha256: Digest,
-    /// Where the index had it.
-    pub url: Option<String>,
-    /// Bytes, when the index says it.
-    pub size: Option<u64>,
-    /// RFC 3339, when the index says it.
-    pub upload_time: Option<String>,
+    /// What it is installed from.
+    pub source: LockedSource,
     /// sha256 of the METADATA that was resolved with; the wheel's own must be the same.
     pub metadata_sha256: Option<Digest>,
 }
@@ -131,14 +118,16 @@ impl Lock {
             .packages
             .iter()
             .map(|package| {
-                serde_json::json!({
+                let mut facts = serde_json::json!({
                     "name": package.name,
                     "version": package.version,
                     "extras": package.extras,
                     "requires": package.requires,
-                    "filename": package.wheel.filename,
-                    "sha256": package.wheel.sha256,
-                })
+                });
+                for (field, value) in package.source.identity() {
+                    facts[field] = value;
+                }
+                facts
             })
             .collect();
         Digest::of_canonical(&serde_json::json!({
@@ -159,7 +148,7 @@ impl Lock {
     pub fn without_urls(mut self) -> Self {
         for package in &mut self.packages {
             package.index = None;
-            package.wheel.url = None;
+            package.source.without_urls();
         }
         self
     }
@@ -191,13 +180,14 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
         extras: pinned.extras.iter().map(ToString::to_string).collect(),
         requires: pinned.requires.iter().map(ToString::to_string).collect(),
         index: Some(file.index.clone()),
-        wheel: LockedWheel {
+        source: LockedSource::Wheel(LockedFile {
             filename,
             sha256,
             url: Some(file.url.to_string()),
+            path: None,
             size: file.size,
             upload_time: file.upload_time.clone(),
-            metadata_sha256: Some(metadata.sha256),
-        },
+        }),
+        metadata_sha256: Some(metadata.sha256),
     })
 }

@@ -32,6 +32,10 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
                 let origin = &provider.graph.input.expanded.constraints[*entry].origin;
                 hints.push(format!("loosen the constraint in {}:{}", origin.file, origin.line));
             }
+            Fact::Override { entry, .. } => {
+                let origin = &provider.graph.input.expanded.overrides[*entry].origin;
+                hints.push(format!("change the override in {}:{}", origin.file, origin.line));
+            }
             _ => {}
         }
     }

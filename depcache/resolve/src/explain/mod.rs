@@ -103,6 +103,14 @@ impl Story<'_, '_> {
                     let origin = &self.provider.graph.input.expanded.constraints[*entry].origin;
                     self.say(format!("{} allows only {}", place(origin), origin.text));
                 }
+                Fact::Override { entry, to } if to == package => {
+                    let origin = &self.provider.graph.input.expanded.overrides[*entry].origin;
+                    self.say(format!(
+                        "{} replaces every requirement of it by {}",
+                        place(origin),
+                        origin.text
+                    ));
+                }
                 Fact::Protected { package: name, version, protection } if package.name() == Some(name) => {
                     self.say(format!("the base has {name} {version}, {}", because(*protection)));
                 }
