@@ -166,7 +166,12 @@ impl Facts for IndexFacts {
                     tasks.spawn_on(async move { drop(index.files(&package).await) }, &self.runtime);
                 }
                 Prefetch::Metadata(file) => {
-                    let (file, cell) = ((*file).clone(), cell(&self.read, file));
+                    let cell = cell(&self.read, file);
+                    // Held by nobody but the map and here: neither known nor being asked for.
+                    if cell.initialized() || Arc::strong_count(&cell) > 2 {
+                        continue;
+                    }
+                    let file = (*file).clone();
                     let ahead = async move {
                         let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
                             return;
