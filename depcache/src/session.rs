@@ -162,6 +162,7 @@ impl Session {
             files: &files,
             environment: &environment,
             python: Some(Path::new(&self.base.base.interpreter.executable)),
+            cache: Some(&self.cache),
         };
         let mut settings =
             Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;

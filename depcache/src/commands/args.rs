@@ -38,17 +38,17 @@ pub(crate) struct BaseArgs {
 impl BaseArgs {
     /// Describes or reads the base. Blocking.
     fn load(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
     }
 
     /// The base as far as fetching needs it. Blocking.
-    fn identify(&self) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::identify(&self.base)?))
+    fn identify(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::identify_cached(&self.base, cache)?))
     }
 
-    fn fixed(&self) -> Option<Result<BaseRecord, Failure>> {
+    fn fixed(&self, cache: &Cache) -> Option<Result<BaseRecord, Failure>> {
         if self.base == "none" {
-            return Some(depcache::base::describe_none(&self.python).map_err(Into::into));
+            return Some(depcache::base::describe_none(&self.python, cache).map_err(Into::into));
         }
         let is_file = Path::new(&self.base).extension().is_some_and(|extension| extension == "json");
         is_file.then(|| depcache::base::read(Path::new(&self.base)).map_err(Into::into))
@@ -141,7 +141,7 @@ impl ResolveArgs {
 
     /// A session that can fetch, but not resolve. Blocking, short.
     pub(crate) fn session_to_fetch(&self) -> Result<Session, Failure> {
-        Ok(self.session_for(self.base.identify()?))
+        Ok(self.session_for(self.base.identify(&self.index.cache())?))
     }
 
     /// The session of these options for another base.
