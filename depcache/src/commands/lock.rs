@@ -6,12 +6,14 @@ use clap::Args;
 use depcache::lock::Lock as LockFile;
 use depcache::progress::Event;
 use depcache::session::{Session, blocking};
-use depcache_resolve::{Expanded, Resolution, ResolveError};
+use depcache_resolve::{Departure, Expanded, Resolution, ResolveError};
 use domain::exit;
 use serde_json::json;
 
 use super::args::{Format, ResolveArgs};
-use super::{Failure, output, proposal};
+use super::proposal::ProposalArgs;
+use super::rules::TargetArgs;
+use super::{Failure, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
@@ -20,6 +22,8 @@ pub(crate) struct Lock {
     requirements: Vec<String>,
     #[command(flatten)]
     resolve: ResolveArgs,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Lock to write; also preferred as earlier lock when it exists. Standard output when absent.
     #[arg(short, long, value_name = "pylock.toml")]
     output: Option<PathBuf>,
@@ -32,9 +36,8 @@ pub(crate) struct Lock {
     /// Write no addresses, names and hashes only.
     #[arg(long)]
     no_urls: bool,
-    /// On a conflict print the smallest change that resolves.
-    #[arg(long)]
-    propose: bool,
+    #[command(flatten)]
+    proposal: ProposalArgs,
     /// Form of standard output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -42,7 +45,7 @@ pub(crate) struct Lock {
 
 pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
     let Lock { requirements, resolve, output: path, upgrade, upgrade_package, .. } = &command;
-    let mut session = resolve.session()?;
+    let mut session = resolve.session_for_target(&command.target)?;
     if let (Some(path), false) = (path, upgrade) {
         session.options.preferences = earlier_pins(path)?;
         for name in upgrade_package {
@@ -57,9 +60,11 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     session.progress.tell(Event::Started { step: "resolve", total: 0 });
     let resolution = match session.resolve(&index, &expanded).await {
-        Err(ResolveError::Conflict(conflict)) if command.propose => {
-            let proposal = session.propose(&index, &expanded, (*conflict).clone()).await?;
-            return Err(proposal::refusal(&conflict, proposal.as_ref()));
+        Err(ResolveError::Conflict(conflict)) => {
+            return Err(command
+                .proposal
+                .refuse(&session, &index, &expanded, &conflict, command.format)
+                .await?);
         }
         other => other?,
     };
@@ -77,6 +82,7 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
             let document = json!({
                 "schema": 1, "lock_id": id, "base_id": lock.base_id, "mode": lock.mode,
                 "requested": lock.requested, "packages": packages, "kept": lock.kept, "shadows": lock.shadows,
+                "departures": resolution.departures.iter().map(departure).collect::<Vec<_>>(),
                 "warnings": resolution.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             });
             output::write(None, &format!("{document:#}\n"))
@@ -98,6 +104,16 @@ fn tell(session: &Session, expanded: &Expanded, resolution: &Resolution, started
     for warning in &resolution.warnings {
         super::say(&format!("warning: {warning}"));
     }
+    for departure in &resolution.departures {
+        super::say(&format!("not as recommended: {departure}"));
+    }
+}
+
+fn departure(one: &Departure) -> serde_json::Value {
+    json!({
+        "name": one.package, "recommended": one.recommended, "chosen": one.chosen.to_string(), "why": one.why,
+        "file": one.origin.file, "line": one.origin.line,
+    })
 }
 
 type Pins = std::collections::BTreeMap<uv_normalize::PackageName, pep440_rs::Version>;

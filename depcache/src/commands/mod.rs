@@ -9,6 +9,7 @@ mod lock;
 mod output;
 mod progress;
 mod proposal;
+mod rules;
 mod show;
 mod sources;
 
