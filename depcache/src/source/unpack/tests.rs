@@ -116,7 +116,22 @@ fn what_would_leave_the_directory() {
         zip(&[("/evil", b"x", 0o644)]),
     ];
     let said: Vec<String> = refused.iter().map(|archive| unpacked(archive).unwrap_err()).collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    its member ../evil has a path that is not accepted: it climbs with `..`
+    its member a/../../../evil has a path that is not accepted: it climbs with `..`
+    its member /tmp/evil-of-a-test has a path that is not accepted: it is absolute
+    its member a\\..\\evil has a path that is not accepted: it has a backslash or a control character
+    its member a/\u{1}b has a path that is not accepted: it has a backslash or a control character
+    its link a/l points outside the archive: /etc
+    its link a/l points outside the archive: ../../..
+    its link a/m points outside the archive: l/../../../../evil
+    its link a/m points outside the archive: l/x
+    its member a/l is in the way of another one
+    its member /etc/passwd has a path that is not accepted: it is absolute
+    its member ../etc/passwd has a path that is not accepted: it climbs with `..`
+    its member ../evil has a path that is not accepted: it climbs with `..`
+    its member /evil has a path that is not accepted: it is absolute
+    ");
 }
 
 #[test]
@@ -133,7 +148,17 @@ fn what_is_no_file() {
         b"".to_vec(),
     ];
     let said: Vec<String> = refused.iter().map(|archive| unpacked(archive).unwrap_err()).collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    its member a/null is a device
+    its member a/disk is a device
+    its member a/pipe is a pipe
+    its member a/b is in the way of another one
+    its member a/b is in the way of another one
+    its member a/b is in the way of another one
+    there is nothing in it
+    it is neither a .tar.gz nor a .zip archive
+    it is neither a .tar.gz nor a .zip archive
+    ");
 }
 
 #[test]
