@@ -14,6 +14,7 @@ use uv_normalize::PackageName;
 
 use crate::facts::IndexFacts;
 use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+use crate::lock::LockInputs;
 use crate::progress::Progress;
 
 /// What decides a resolution beside requirements, base and indexes.
@@ -141,12 +142,18 @@ impl Session {
             BasePolicy::Strict => "strict",
         };
         let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
-        let base_policy = match prerelease {
+        let mut base_policy = match prerelease {
             Prerelease::IfNecessary => policy.to_owned(),
             Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
             Prerelease::Allow => format!("{policy}; prerelease=allow"),
             Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
         };
+        let preferences = &self.options.preferences;
+        if !preferences.is_empty() {
+            let pins: BTreeMap<_, _> =
+                preferences.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
+            base_policy.push_str(&format!("; preferred={}", domain::Digest::of_canonical(&pins)?));
+        }
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
@@ -158,6 +165,15 @@ impl Session {
             exclude_newer: self.options.exclude_newer.map(|moment| moment.to_string()),
             verify: "imports".into(),
         })
+    }
+
+    /// What a lock of these requirements is made from.
+    pub fn lock_inputs(&self, expanded: &Expanded, index: &Index) -> Result<LockInputs, CanonicalError> {
+        let mut plain = self.clone();
+        // An earlier lock is no input of the next one: what it says, the lock itself holds.
+        plain.options.preferences.clear();
+        let protect: Vec<_> = self.options.protect.iter().map(ToString::to_string).collect();
+        LockInputs::new(&plain.request(expanded, index)?, &expanded.options, &protect)
     }
 
     fn input(&self, expanded: &Expanded) -> Input {
@@ -176,6 +192,19 @@ impl Session {
         let input = self.input(expanded);
         let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
+    }
+
+    /// Why the environment of `resolution` has a package, or has it not.
+    pub async fn why(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        resolution: Resolution,
+        name: PackageName,
+    ) -> Result<depcache_resolve::why::Answer, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::why::why(&input, &facts, &resolution, &name)).await
     }
 
     /// Looks for the smallest change of the user's lines that resolves `conflict`.

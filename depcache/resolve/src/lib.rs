@@ -49,6 +49,7 @@ pub mod requirements;
 pub mod resolution;
 mod solve;
 mod target;
+pub mod why;
 
 pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,

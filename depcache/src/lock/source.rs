@@ -121,3 +121,8 @@ pub(super) fn decoded(part: &str) -> String {
     }
     String::from_utf8(out).unwrap_or_else(|_| part.to_owned())
 }
+
+/// Whether a file name is that of a wheel.
+pub(super) fn is_wheel(filename: &str) -> bool {
+    std::path::Path::new(filename).extension().is_some_and(|extension| extension == "whl")
+}
