@@ -152,7 +152,8 @@ impl Session {
         if !preferences.is_empty() {
             let pins: BTreeMap<_, _> =
                 preferences.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
-            base_policy.push_str(&format!("; preferred={}", domain::Digest::of_canonical(&pins)?));
+            base_policy.push_str("; preferred=");
+            base_policy.push_str(&domain::Digest::of_canonical(&pins)?.hex());
         }
         Ok(Request {
             schema: domain::request::SCHEMA,

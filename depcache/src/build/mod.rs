@@ -136,7 +136,7 @@ async fn open_index(context: &Context, expanded: &Expanded) -> Result<Index, Bui
 /// One build without a proposal.
 pub(crate) async fn once(context: &Context, index: &Index, expanded: &Expanded) -> Result<Built, BuildError> {
     let request = context.session.request(expanded, index)?.id()?;
-    leased(context, request, resolve_and_install(context, index, expanded, request)).await
+    leased(context, request, Box::pin(resolve_and_install(context, index, expanded, request))).await
 }
 
 /// The environment that answers `request`: known already, or made by `work` while nobody else makes it.
@@ -210,10 +210,10 @@ async fn locked(context: &Context, index: &Index, lock: &Lock) -> Result<Built, 
     let has_folder =
         lock.packages.iter().any(|package| matches!(package.source, LockedSource::Directory { .. }));
     if has_folder {
-        return install(context, index, lock, None).await;
+        return Box::pin(install(context, index, lock, None)).await;
     }
     let request = beside::request(lock)?.id()?;
-    leased(context, request, install(context, index, lock, Some(request))).await
+    leased(context, request, Box::pin(install(context, index, lock, Some(request)))).await
 }
 
 /// From a lock to a published environment.

@@ -109,12 +109,11 @@ impl From<LockError> for Failure {
         match &error {
             LockError::Index { source, .. } => Self::of(source.exit_code(), &error, source.hint()),
             LockError::Gone { .. } => Self::of(exit::TRY_AGAIN, &error, Some("lock again".into())),
-            LockError::NoHash { .. } => Self::of(exit::BUG, &error, None),
             LockError::HashNotAllowed { .. } => {
                 let hint = "the file is not the one that the requirements were made with";
                 Self::of(exit::DATA, &error, Some(hint.into()))
             }
-            LockError::Base(_) => Self::of(exit::BUG, &error, None),
+            LockError::Base(_) | LockError::NoHash { .. } => Self::of(exit::BUG, &error, None),
         }
     }
 }

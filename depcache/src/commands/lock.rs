@@ -17,6 +17,7 @@ use super::upgrade::Upgrade;
 use super::{Failure, output, proposal};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Lock {
     /// Requirements files.
     #[arg(required = true, value_name = "REQUIREMENTS")]

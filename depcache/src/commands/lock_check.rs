@@ -55,21 +55,18 @@ pub(super) async fn run(
             output::write(None, &format!("{document:#}\n"))?;
         }
         Format::Text => {
-            let listed: String = changes.iter().map(|change| format!("inputs   {change}\n")).collect();
+            let listed: String =
+                changes.iter().flat_map(|change| ["inputs   ", change.as_str(), "\n"]).collect();
             let told = difference.as_ref().map(ToString::to_string).unwrap_or_default();
             output::write(None, &format!("{listed}{told}"))?;
         }
     }
-    let message = match upgrade.is_any() {
-        true => format!("{shown} could be upgraded"),
-        false => format!("{shown} is not what the requirements give"),
-    };
-    let hint = if upgrade.is_any() {
-        "leave out --check to take these versions"
+    let (message, hint) = if upgrade.is_any() {
+        ("could be upgraded", "leave out --check to take these versions")
     } else {
-        "lock again and commit it"
+        ("is not what the requirements give", "lock again and commit it")
     };
-    Err(Failure::new(exit::NOTHING, message, Some(hint.into())))
+    Err(Failure::new(exit::NOTHING, format!("{shown} {message}"), Some(hint.into())))
 }
 
 fn fresh(path: &Path, format: Format) -> Result<(), Failure> {

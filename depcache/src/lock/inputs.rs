@@ -63,7 +63,7 @@ impl LockInputs {
         for line in &new {
             match gone.iter().find(|other| same_package(other, line)) {
                 Some(before) => {
-                    changes.push(format!("`{line}` is required, the lock was made with `{before}`"))
+                    changes.push(format!("`{line}` is required, the lock was made with `{before}`"));
                 }
                 None => changes.push(format!("`{line}` is required, and was not when the lock was made")),
             }

@@ -20,6 +20,9 @@ pub(crate) const PROBES: [&str; 12] = [
     "2024.10",
 ];
 
+/// Interpreters that are asked about `Requires-Python`: release numbers, as the resolver asks.
+pub(crate) const PYTHONS: [&str; 6] = ["2.7.18", "3.8.0", "3.10.14", "3.11.7", "3.12.0", "3.14.1"];
+
 pub(crate) fn version(random: &mut Random) -> String {
     let mut text = String::new();
     if random.one_in(12) {
@@ -89,7 +92,8 @@ fn release(random: &mut Random) -> String {
     parts.join(".")
 }
 
-const VERSION_KEYS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
+pub(crate) const VERSION_KEYS: [&str; 3] =
+    ["python_version", "python_full_version", "implementation_version"];
 const TEXT_KEYS: [&str; 11] = [
     "os_name",
     "sys_platform",
@@ -138,7 +142,8 @@ fn atom(random: &mut Random) -> String {
     let space = random.pick(&["", " ", " ", "  "]);
     if random.one_in(2) {
         let key = random.pick(&VERSION_KEYS);
-        let operator = random.pick(&["==", "!=", "<", "<=", ">", ">=", "~=", "===", "in", "not in"]);
+        let operator =
+            random.pick(&["==", "==", "!=", "<", "<=", ">", ">=", "<", ">=", "~=", "===", "in", "not in"]);
         let one = |random: &mut Random| match random.below(12) {
             0 => version(random),
             1 => format!("{}.*", release(random)),

@@ -2,6 +2,12 @@
 //! specifiers, markers and requirements from generators, with a fixed seed. `UPDRAFT_FUZZ_CASES` says how many of
 //! each (default 3000; long runs 100000).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail the test and say what was compared"
+)]
+
 mod differences;
 mod grammar;
 mod ours;
@@ -36,6 +42,9 @@ fn compare(seed: u64, question: impl Fn(&mut Random) -> Value) {
         refused += usize::from(theirs.is_null());
         if ours == *theirs {
             continue;
+        }
+        if std::env::var_os("UPDRAFT_FUZZ_ALL").is_some() {
+            println!("DIFF {}\t{ours}\t{theirs}", question);
         }
         match differences::known(question, &ours, theirs) {
             Some(one) => *known.entry(one.name).or_default() += 1,
@@ -76,6 +85,14 @@ fn specifiers() {
         let mut versions: Vec<_> = grammar::PROBES.iter().map(ToString::to_string).collect();
         versions.extend((0..4).map(|_| grammar::plain_version(random)));
         json!(["specifiers", damaged(random, text), versions])
+    });
+}
+
+#[test]
+fn requires_python() {
+    compare(6, |random| {
+        let text = grammar::specifiers(random);
+        json!(["requires_python", damaged(random, text), grammar::PYTHONS])
     });
 }
 

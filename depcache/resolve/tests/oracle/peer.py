@@ -58,7 +58,14 @@ def requirement(text, versions, environments):
     }
 
 
-KINDS = {"version": version, "order": order, "specifiers": specifiers, "marker": marker, "requirement": requirement}
+KINDS = {
+    "version": version,
+    "order": order,
+    "specifiers": specifiers,
+    "requires_python": specifiers,
+    "marker": marker,
+    "requirement": requirement,
+}
 
 for line in sys.stdin:
     kind, *arguments = json.loads(line)

@@ -342,8 +342,8 @@ fn locked_file(name: String, version: String) -> impl Strategy<Value = (LockedFi
     })
 }
 
-fn source(name: String, version: String) -> impl Strategy<Value = LockedSource> {
-    let files = || locked_file(name.clone(), version.clone());
+fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> {
+    let files = || locked_file(name.to_owned(), version.to_owned());
     let folder = || option::of(relative());
     prop_oneof![
         files().prop_map(|(wheel, _)| LockedSource::Wheel(wheel)),
@@ -381,7 +381,7 @@ fn any_package() -> impl Strategy<Value = LockedPackage> {
                 metadata_sha256,
                 ..package(&name, &version, LockedSource::Wheel(file("x")))
             };
-            source(name, version).prop_map(move |source| LockedPackage { source, ..shell.clone() })
+            source(&name, &version).prop_map(move |source| LockedPackage { source, ..shell.clone() })
         },
     )
 }
