@@ -8,16 +8,18 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, FileSource, PackageFile, PackageFiles, Prefetch, Yanked,
+    Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
+    Prefetch, Yanked,
 };
-use pep440_rs::VersionSpecifiers;
+use pep440_rs::{Version, VersionSpecifiers};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
-use uv_distribution_filename::WheelFilename;
+use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 use uv_pypi_types::LenientVersionSpecifiers;
 
-use crate::index::{Index, IndexError, IndexFile};
+use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
 
 /// Prefetches that may wait at a time. More advice than this is dropped: the question itself will be asked.
 const PREFETCH_LIMIT: usize = 400;
@@ -28,12 +30,16 @@ pub struct IndexFacts {
     index: Index,
     runtime: Handle,
     prefetches: Mutex<JoinSet<()>>,
+    /// By address: extras ask for the same METADATA again and again.
+    read: Arc<Mutex<HashMap<String, Read>>>,
 }
+
+type Read = Arc<OnceCell<FileMetadata>>;
 
 impl IndexFacts {
     /// Facts whose calls must come from a thread that may block (`spawn_blocking`).
     pub fn new(index: Index, runtime: Handle) -> Self {
-        Self { index, runtime, prefetches: Mutex::new(JoinSet::new()) }
+        Self { index, runtime, prefetches: Mutex::new(JoinSet::new()), read: Arc::default() }
     }
 
     /// The file of the index that `file` stands for.
@@ -42,8 +48,81 @@ impl IndexFacts {
         package: &PackageName,
         file: &PackageFile,
     ) -> Result<Option<IndexFile>, IndexError> {
-        let files = index.files(package).await?;
-        Ok(files.iter().find(|known| known.url.as_str() == file.url).cloned())
+        let named = index.files(package).await?.named(package, &file.filename);
+        Ok(named.into_iter().find(|known| known.url.as_str() == file.url))
+    }
+}
+
+/// The cell of this file's METADATA.
+fn cell(read: &Mutex<HashMap<String, Read>>, file: &PackageFile) -> Read {
+    let mut read = read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(known) = read.get(&file.url) {
+        return Arc::clone(known);
+    }
+    Arc::clone(read.entry(file.url.clone()).or_default())
+}
+
+/// METADATA of `file`, asked for and read.
+async fn read(index: &Index, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, IndexError> {
+    let sha256 = file.hashes.iter().find(|hash| hash.algorithm == HashAlgorithm::Sha256);
+    let known = sha256.and_then(|hash| index.known_metadata(&hash.hex.parse().ok()?));
+    let metadata = match known {
+        Some(known) => Arc::new(known),
+        None => match IndexFacts::index_file(index, package, file).await? {
+            None => return Ok(FileMetadata::Unusable("the index no longer offers it".into())),
+            Some(known) => match index.metadata(&known).await {
+                Ok(metadata) => metadata,
+                // One broken file must not end the search for a version that works.
+                Err(
+                    error @ (IndexError::BrokenWheel { .. }
+                    | IndexError::NotFound { .. }
+                    | IndexError::WeakHash { .. }),
+                ) => return Ok(FileMetadata::Unusable(error.to_string())),
+                Err(error) => return Err(error),
+            },
+        },
+    };
+    Ok(parse(package, file, &metadata))
+}
+
+fn parse(package: &PackageName, file: &PackageFile, metadata: &CoreMetadata) -> FileMetadata {
+    let Some(DistFilename::WheelFilename(name)) = DistFilename::try_from_filename(&file.filename, package)
+    else {
+        return FileMetadata::Unusable("its name is not that of a wheel".into());
+    };
+    match named(&metadata.headers) {
+        Some(found) if found.parse::<PackageName>().ok().as_ref() == Some(package) => {}
+        found => {
+            let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
+            return FileMetadata::Unusable(format!("its METADATA is of {found}, not of {package}"));
+        }
+    }
+    match Metadata::parse(&metadata.headers, &name.version) {
+        Ok(metadata) => FileMetadata::Known(Arc::new(metadata)),
+        Err(MetadataError::Parse(why)) => {
+            FileMetadata::Unusable(format!("its METADATA cannot be read: {why}"))
+        }
+        Err(error) => FileMetadata::Unusable(error.to_string()),
+    }
+}
+
+/// The `Name` field, at most 100 characters of it.
+fn named(headers: &[u8]) -> Option<String> {
+    let mut lines = headers.split(|byte| *byte == b'\n');
+    let value = lines.find_map(|line| {
+        let (field, value) = line.split_at_checked(5)?;
+        field.eq_ignore_ascii_case(b"name:").then_some(value)
+    })?;
+    Some(String::from_utf8_lossy(value).trim().chars().take(100).collect())
+}
+
+impl FilesByVersion for ProjectFiles {
+    fn versions(&self) -> &[Version] {
+        self.versions()
+    }
+
+    fn files(&self, position: usize) -> Vec<PackageFile> {
+        self.at(position).iter().map(package_file).collect()
     }
 }
 
@@ -53,42 +132,23 @@ impl Facts for IndexFacts {
             .runtime
             .block_on(self.index.files(package))
             .map_err(|error| facts_error(format!("the list of files of {package} cannot be read"), error))?;
-        if files.is_empty() {
-            return Ok(PackageFiles::Unknown);
-        }
-        let mut ranges = Ranges::new();
-        Ok(PackageFiles::Found(files.iter().map(|file| package_file(file, &mut ranges)).collect()))
+        Ok(if files.is_empty() { PackageFiles::Unknown } else { PackageFiles::ByVersion(files) })
     }
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
-        let read = async {
-            match Self::index_file(&self.index, package, file).await? {
-                Some(known) => self.index.metadata(&known).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let bytes = match self.runtime.block_on(read) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(FileMetadata::Unusable("the index no longer offers it".into())),
-            // One broken file must not end the search for a version that works.
-            Err(error @ (IndexError::BrokenWheel { .. } | IndexError::NotFound { .. })) => {
-                return Ok(FileMetadata::Unusable(error.to_string()));
-            }
-            Err(error) => {
-                let step = format!("the metadata of {} cannot be read", file.filename);
-                return Err(facts_error(step, error));
-            }
-        };
-        let Ok(name) = file.filename.parse::<WheelFilename>() else {
-            return Ok(FileMetadata::Unusable("its name is not that of a wheel".into()));
-        };
-        Ok(match Metadata::parse(&bytes, &name.version) {
-            Ok(metadata) => FileMetadata::Known(Arc::new(metadata)),
-            Err(MetadataError::Parse(why)) => {
-                FileMetadata::Unusable(format!("its METADATA cannot be read: {why}"))
-            }
-            Err(error @ MetadataError::Version { .. }) => FileMetadata::Unusable(error.to_string()),
-        })
+        let cell = cell(&self.read, file);
+        if let Some(known) = cell.get() {
+            return Ok(known.clone());
+        }
+        let read = cell.get_or_try_init(|| read(&self.index, package, file));
+        self.runtime
+            .block_on(read)
+            .cloned()
+            .map_err(|error| facts_error(format!("the metadata of {} cannot be read", file.filename), error))
+    }
+
+    fn is_ready(&self, package: &PackageName) -> bool {
+        self.index.has_files(package)
     }
 
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
@@ -106,12 +166,12 @@ impl Facts for IndexFacts {
                     tasks.spawn_on(async move { drop(index.files(&package).await) }, &self.runtime);
                 }
                 Prefetch::Metadata(file) => {
-                    let file = (*file).clone();
+                    let (file, cell) = ((*file).clone(), cell(&self.read, file));
                     let ahead = async move {
-                        let Ok(name) = file.filename.parse::<WheelFilename>() else { return };
-                        if let Ok(Some(known)) = Self::index_file(&index, &name.name, &file).await {
-                            drop(index.metadata(&known).await);
-                        }
+                        let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
+                            return;
+                        };
+                        drop(cell.get_or_try_init(|| read(&index, name.name(), &file)).await);
                     };
                     tasks.spawn_on(ahead, &self.runtime);
                 }
@@ -120,13 +180,9 @@ impl Facts for IndexFacts {
     }
 }
 
-/// `Requires-Python` texts that were read; the thousands of files of a project have a dozen different ones.
-type Ranges<'a> = HashMap<&'a str, Option<VersionSpecifiers>>;
-
-fn package_file<'a>(file: &'a IndexFile, ranges: &mut Ranges<'a>) -> PackageFile {
-    let mut range = |text: &'a str| {
-        let read = || text.parse::<LenientVersionSpecifiers>().ok().map(Into::into);
-        ranges.entry(text).or_insert_with(read).clone()
+fn package_file(file: &IndexFile) -> PackageFile {
+    let range = |text: &str| -> Option<VersionSpecifiers> {
+        text.parse::<LenientVersionSpecifiers>().ok().map(Into::into)
     };
     let hashes =
         file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
@@ -136,7 +192,7 @@ fn package_file<'a>(file: &'a IndexFile, ranges: &mut Ranges<'a>) -> PackageFile
         index: file.index.clone(),
         hashes: hashes.collect(),
         size_bytes: file.size,
-        requires_python: file.requires_python.as_deref().and_then(&mut range),
+        requires_python: file.requires_python.as_deref().and_then(range),
         upload_time_ms: file
             .upload_time
             .as_deref()

@@ -31,6 +31,7 @@
 pub mod base;
 pub mod build;
 pub mod environment;
+pub mod export;
 pub mod facts;
 pub mod index;
 pub mod layers;

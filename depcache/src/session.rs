@@ -108,6 +108,7 @@ impl Session {
             extra_index_urls: expanded.options.extra_index_urls.clone(),
             find_links: expanded.options.find_links.clone(),
             no_index: expanded.options.no_index,
+            ..Flags::default()
         };
         let environment = |name: &str| self.variables.get(name).cloned();
         let sources = Sources {

@@ -7,9 +7,31 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{DECIMALS, SCHEMA, TotalsDocument};
-use crate::serve::Now;
 
 /// What runs now, and what today and this month cost.
+#[derive(Debug, Clone, Default)]
+pub struct Now {
+    /// Unix milliseconds.
+    pub now_ms: u64,
+    /// Running attempts that were heard of lately.
+    pub running: u64,
+    /// What they cost in an hour, by their last minute.
+    pub running_per_hour: Money,
+    /// Workers that were heard of lately.
+    pub workers: u64,
+    /// Slots of these.
+    pub slots: u64,
+    /// What the workers cost in an hour.
+    pub workers_per_hour: Money,
+    /// Since midnight UTC, workers with all their parts.
+    pub today: Money,
+    /// Since the first of the month.
+    pub month: Money,
+    /// The month to its end, at the pace of the last 24 hours.
+    pub month_projected: Money,
+}
+
+/// [`Now`] as the API says it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NowDocument {
     /// Version of this document.

@@ -22,7 +22,6 @@ use tokio::net::TcpListener;
 pub use error::ServeError;
 pub use settings::Token;
 pub use state::Shared;
-pub use views::Now;
 
 use crate::cli::Serve;
 use crate::database::{Reader, Writer};

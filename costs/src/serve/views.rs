@@ -12,31 +12,9 @@ use super::state::Shared;
 use crate::clock::unix_ms;
 use crate::database::DatabaseError;
 use crate::database::queries::{self, AttemptRow, Filter, State};
+use crate::documents::live::Now;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
-
-/// What runs now, and what today and this month cost.
-#[derive(Debug, Clone, Default)]
-pub struct Now {
-    /// Unix milliseconds.
-    pub now_ms: u64,
-    /// Running attempts that were heard of lately.
-    pub running: u64,
-    /// What they cost in an hour, by their last minute.
-    pub running_per_hour: Money,
-    /// Workers that were heard of lately.
-    pub workers: u64,
-    /// Slots of these.
-    pub slots: u64,
-    /// What the workers cost in an hour.
-    pub workers_per_hour: Money,
-    /// Since midnight UTC, workers with all their parts.
-    pub today: Money,
-    /// Since the first of the month.
-    pub month: Money,
-    /// The month to its end, at the pace of the last 24 hours.
-    pub month_projected: Money,
-}
 
 /// Usage and cost by something.
 #[derive(Debug)]

@@ -1,15 +1,17 @@
 //! Versions of packages with their usable wheels, or the reason why there is none.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pep440_rs::Version;
+use pubgrub::Ranges;
 use uv_distribution_filename::{DistFilename, WheelFilename};
 use uv_normalize::PackageName;
 
-use crate::facts::{Facts, FactsError, PackageFile, PackageFiles, Yanked};
+use crate::facts::{Facts, FactsError, FilesByVersion, PackageFile, PackageFiles, Yanked};
 use crate::policy::{Policy, Prereleases};
 use crate::target::Target;
 
@@ -65,28 +67,94 @@ pub(crate) struct Candidate {
     pub(crate) yanked: Option<String>,
 }
 
-/// All versions of one package.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
+/// All versions of one package. A version's files are made and judged when it is first looked at.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
     /// No index knows the name.
     pub(crate) is_unknown: bool,
-    pub(crate) versions: BTreeMap<Version, Result<Candidate, Unavailable>>,
+    name: PackageName,
+    judge: Judge<'a>,
+    files: Option<Arc<dyn FilesByVersion>>,
+    states: Vec<OnceCell<Result<Candidate, Unavailable>>>,
 }
 
-impl Listing {
-    /// The usable version of this number.
-    pub(crate) fn candidate(&self, version: &Version) -> Option<&Candidate> {
-        self.versions.get(version)?.as_ref().ok()
+impl Listing<'_> {
+    /// All versions, ascending.
+    pub(crate) fn numbers(&self) -> &[Version] {
+        self.files.as_ref().map_or(&[], |files| files.versions())
     }
 
-    /// Usable versions, in the order in which they are tried.
-    pub(crate) fn preferred(&self, prereleases: Prereleases) -> impl Iterator<Item = &Version> {
-        let usable =
-            || self.versions.iter().rev().filter(|(_, state)| state.is_ok()).map(|(version, _)| version);
+    /// All versions with what became of them, ascending. Looks at every file: for conflicts, not for the search.
+    pub(crate) fn states(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&Version, &Result<Candidate, Unavailable>)> {
+        self.numbers().iter().enumerate().filter_map(|(at, version)| Some((version, self.state(at)?)))
+    }
+
+    fn state(&self, at: usize) -> Option<&Result<Candidate, Unavailable>> {
+        let (files, version) = (self.files.as_ref()?, self.numbers().get(at)?);
+        Some(self.states.get(at)?.get_or_init(|| {
+            let files = files.files(at);
+            let named = files.iter().filter_map(|file| {
+                Some((DistFilename::try_from_filename(&file.filename, &self.name)?, file))
+            });
+            self.judge.judge(&self.name, version, &named.collect::<Vec<_>>())
+        }))
+    }
+
+    /// The usable version of this number.
+    pub(crate) fn candidate(&self, version: &Version) -> Option<&Candidate> {
+        self.state(self.numbers().binary_search(version).ok()?)?.as_ref().ok()
+    }
+
+    /// Usable versions in `range`, in the order in which they are tried.
+    pub(crate) fn preferred<'s>(
+        &'s self,
+        policy: &Policy,
+        range: &'s Ranges<Version>,
+    ) -> impl Iterator<Item = &'s Version> {
+        let (prereleases, is_lowest_first) =
+            (policy.prereleases(&self.name), policy.is_lowest_first(&self.name));
+        let fitting = move || {
+            let mut numbers = self.numbers().iter().enumerate();
+            let next = move || if is_lowest_first { numbers.next() } else { numbers.next_back() };
+            std::iter::from_fn(next).filter(move |(_, version)| range.contains(*version))
+        };
         let stable_first = prereleases != Prereleases::Equal;
-        let first = usable().filter(move |version| !stable_first || version.is_stable());
-        let second = usable().filter(move |version| stable_first && !version.is_stable());
-        first.chain(second)
+        let first = fitting().filter(move |(_, version)| !stable_first || version.is_stable());
+        let second = fitting().filter(move |(_, version)| stable_first && !version.is_stable());
+        let is_usable = |at: usize| self.state(at).is_some_and(Result::is_ok);
+        first.chain(second).filter(move |(at, _)| is_usable(*at)).map(|(_, version)| version)
+    }
+}
+
+/// Files that were given at once, sorted by version.
+#[derive(Debug)]
+struct Sorted {
+    versions: Vec<Version>,
+    files: Vec<Vec<PackageFile>>,
+}
+
+impl Sorted {
+    fn new(name: &PackageName, files: &[PackageFile]) -> Self {
+        let mut by_version: BTreeMap<Version, Vec<PackageFile>> = BTreeMap::new();
+        for file in files {
+            if let Some(parsed) = DistFilename::try_from_filename(&file.filename, name) {
+                by_version.entry(parsed.version().clone()).or_default().push(file.clone());
+            }
+        }
+        let (versions, files) = by_version.into_iter().unzip();
+        Self { versions, files }
+    }
+}
+
+impl FilesByVersion for Sorted {
+    fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    fn files(&self, position: usize) -> Vec<PackageFile> {
+        self.files.get(position).cloned().unwrap_or_default()
     }
 }
 
@@ -95,7 +163,7 @@ pub(crate) struct Catalogue<'a> {
     pub(crate) facts: &'a dyn Facts,
     pub(crate) target: &'a Target,
     pub(crate) policy: &'a Policy,
-    listings: RefCell<HashMap<PackageName, Rc<Listing>>>,
+    listings: RefCell<HashMap<PackageName, Rc<Listing<'a>>>>,
 }
 
 impl<'a> Catalogue<'a> {
@@ -104,37 +172,41 @@ impl<'a> Catalogue<'a> {
     }
 
     /// The listing of a package.
-    pub(crate) fn listing(&self, name: &PackageName) -> Result<Rc<Listing>, FactsError> {
+    pub(crate) fn listing(&self, name: &PackageName) -> Result<Rc<Listing<'a>>, FactsError> {
         if let Some(known) = self.listings.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let listing = Rc::new(match self.facts.files(name)? {
-            PackageFiles::Unknown => Listing { is_unknown: true, ..Listing::default() },
-            PackageFiles::Found(files) => self.sift(name, &files),
+        let files: Option<Arc<dyn FilesByVersion>> = match self.facts.files(name)? {
+            PackageFiles::Unknown => None,
+            PackageFiles::Found(files) => Some(Arc::new(Sorted::new(name, &files))),
+            PackageFiles::ByVersion(files) => Some(files),
+        };
+        let count = files.as_ref().map_or(0, |files| files.versions().len());
+        let listing = Rc::new(Listing {
+            is_unknown: files.is_none(),
+            name: name.clone(),
+            judge: Judge { target: self.target, policy: self.policy },
+            files,
+            states: std::iter::repeat_with(OnceCell::new).take(count).collect(),
         });
         self.listings.borrow_mut().insert(name.clone(), Rc::clone(&listing));
         Ok(listing)
     }
 
     /// The listing, when it was asked for before.
-    pub(crate) fn known(&self, name: &PackageName) -> Option<Rc<Listing>> {
+    pub(crate) fn known(&self, name: &PackageName) -> Option<Rc<Listing<'a>>> {
         self.listings.borrow().get(name).cloned()
     }
+}
 
-    fn sift(&self, name: &PackageName, files: &[PackageFile]) -> Listing {
-        let mut by_version: BTreeMap<Version, Vec<(DistFilename, &PackageFile)>> = BTreeMap::new();
-        for file in files {
-            if let Some(parsed) = DistFilename::try_from_filename(&file.filename, name) {
-                by_version.entry(parsed.version().clone()).or_default().push((parsed, file));
-            }
-        }
-        let sifted = by_version.into_iter().map(|(version, files)| {
-            let state = self.judge(name, &version, &files);
-            (version, state)
-        });
-        Listing { is_unknown: false, versions: sifted.collect() }
-    }
+/// What files are judged by.
+#[derive(Debug, Clone, Copy)]
+struct Judge<'a> {
+    target: &'a Target,
+    policy: &'a Policy,
+}
 
+impl Judge<'_> {
     fn judge(
         &self,
         name: &PackageName,
@@ -190,7 +262,7 @@ impl<'a> Catalogue<'a> {
         if !admits_python {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms {
+        if let Some(limit) = self.policy.exclude_newer_ms(name) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),

@@ -109,8 +109,30 @@ pub struct PackageFile {
 pub enum PackageFiles {
     /// These, in any order.
     Found(Arc<[PackageFile]>),
+    /// The same, sorted by version: only the files of versions that are looked at are made.
+    ByVersion(Arc<dyn FilesByVersion>),
     /// No index knows the name.
     Unknown,
+}
+
+/// Files of a package by version. Popular packages have thousands of files, and a resolution looks at a handful.
+pub trait FilesByVersion: fmt::Debug + Send + Sync {
+    /// All versions, ascending, each once.
+    fn versions(&self) -> &[Version];
+
+    /// Files of `versions()[position]`, in any order; empty behind the end.
+    fn files(&self, position: usize) -> Vec<PackageFile>;
+}
+
+impl PackageFiles {
+    /// Every file of the package, in any order.
+    pub fn all(&self) -> Vec<PackageFile> {
+        match self {
+            Self::Found(files) => files.to_vec(),
+            Self::ByVersion(files) => (0..files.versions().len()).flat_map(|at| files.files(at)).collect(),
+            Self::Unknown => Vec::new(),
+        }
+    }
 }
 
 /// What of a file's METADATA decides.

@@ -50,6 +50,8 @@ pub(crate) enum Why {
     Line(usize),
     /// A constraint line, by its position.
     Constraint(usize),
+    /// An override line, by its position: it counts instead of what was declared.
+    Override(usize),
     /// The base has it and it must stay.
     Protected(Protection),
     /// The base has it, in whatever version.
@@ -175,12 +177,24 @@ impl Graph<'_> {
     /// Constraints restrict what lines and installed packages require; what the base requires of itself they
     /// leave alone, else a constraints file would replace parts of the base that nobody asked for.
     fn push(&self, edges: &mut Vec<Edge>, requirement: &Requirement, why: &Why, is_constrained: bool) {
-        let range = policy::range(requirement);
-        let named = Package::Named(requirement.name.clone());
-        edges.push(Edge { to: named.clone(), range: range.clone(), why: why.clone() });
-        for extra in &requirement.extras {
-            let to = Package::Extra(requirement.name.clone(), extra.clone());
-            edges.push(Edge { to, range: range.clone(), why: why.clone() });
+        let name = &requirement.name;
+        if self.input.exclude.contains(name) {
+            return;
+        }
+        let named = Package::Named(name.clone());
+        let overrides: Vec<_> = self.overrides(name).collect();
+        if overrides.is_empty() {
+            with_extras(edges, requirement, policy::range(requirement), why);
+        } else {
+            // The declaration still says that the package is wanted, no longer in which version.
+            let applying: Vec<_> =
+                overrides.into_iter().filter(|(_, one)| self.catalogue.target.applies(one, &[])).collect();
+            if !applying.is_empty() {
+                edges.push(Edge { to: named.clone(), range: Ranges::full(), why: why.clone() });
+            }
+            for (position, replacement) in applying {
+                with_extras(edges, replacement, policy::range(replacement), &Why::Override(position));
+            }
         }
         if !is_constrained {
             return;
@@ -193,4 +207,50 @@ impl Graph<'_> {
             }
         }
     }
+
+    /// `requirements.txt:3` of every applying line that names the package.
+    pub(crate) fn lines_that_ask_for(&self, package: &PackageName) -> Vec<String> {
+        let lines = self.input.expanded.requirements.iter();
+        lines
+            .filter(|entry| entry.requirement.name == *package)
+            .filter(|entry| self.catalogue.target.applies(&entry.requirement, &[]))
+            .map(|entry| format!("{}:{}", entry.origin.file, entry.origin.line))
+            .collect()
+    }
+
+    /// Whether a version declares an unconditional requirement of the package, excluded or not.
+    pub(crate) fn declares(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        package: &PackageName,
+    ) -> Result<bool, FactsError> {
+        let target = self.catalogue.target;
+        if self.is_base(name, version) {
+            // What the base lacks it lacked before.
+            return Ok(false);
+        }
+        let listing = self.catalogue.listing(name)?;
+        let Some(candidate) = listing.candidate(version) else { return Ok(false) };
+        Ok(match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+            FileMetadata::Known(metadata) => {
+                metadata.requires.iter().any(|one| one.name == *package && target.applies(one, &[]))
+            }
+            FileMetadata::Unusable(_) => false,
+        })
+    }
+
+    /// Override lines of this name, with their positions.
+    fn overrides<'g>(&'g self, name: &'g PackageName) -> impl Iterator<Item = (usize, &'g Requirement)> {
+        let all = self.input.expanded.overrides.iter().enumerate();
+        all.map(|(position, entry)| (position, &entry.requirement)).filter(|(_, one)| one.name == *name)
+    }
+}
+
+fn with_extras(edges: &mut Vec<Edge>, requirement: &Requirement, range: Ranges<Version>, why: &Why) {
+    for extra in &requirement.extras {
+        let to = Package::Extra(requirement.name.clone(), extra.clone());
+        edges.push(Edge { to, range: range.clone(), why: why.clone() });
+    }
+    edges.push(Edge { to: Package::Named(requirement.name.clone()), range, why: why.clone() });
 }

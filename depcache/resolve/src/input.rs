@@ -32,6 +32,18 @@ pub enum Prerelease {
     Explicit,
 }
 
+/// Which of the versions that fit is tried first (`--resolution`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VersionOrder {
+    /// The highest.
+    #[default]
+    Highest,
+    /// The lowest: proves that lower bounds are true.
+    Lowest,
+    /// The lowest of packages that the user's lines name, the highest of all others.
+    LowestDirect,
+}
+
 /// Input of [`crate::resolve`].
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -47,8 +59,14 @@ pub struct Input {
     pub unprotect: BTreeSet<PackageName>,
     /// Pre-release rule. `--pre` in a file means [`Prerelease::Allow`].
     pub prerelease: Prerelease,
+    /// Which version is tried first.
+    pub order: VersionOrder,
+    /// Names that are never installed; requirements of them do not count (`--exclude`).
+    pub exclude: BTreeSet<PackageName>,
     /// Only files uploaded before this moment, milliseconds since the Unix epoch (`--exclude-newer`).
     pub exclude_newer_ms: Option<i64>,
+    /// Another moment for single packages; `None`: no cut-off (`--exclude-newer-package`).
+    pub exclude_newer_package_ms: BTreeMap<PackageName, Option<i64>>,
     /// Pins of an earlier lock: tried after the base's version, before newer ones.
     pub preferences: BTreeMap<PackageName, Version>,
 }
@@ -63,7 +81,10 @@ impl Input {
             protect: BTreeSet::new(),
             unprotect: BTreeSet::new(),
             prerelease: Prerelease::default(),
+            order: VersionOrder::default(),
+            exclude: BTreeSet::new(),
             exclude_newer_ms: None,
+            exclude_newer_package_ms: BTreeMap::new(),
             preferences: BTreeMap::new(),
         }
     }

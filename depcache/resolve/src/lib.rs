@@ -37,6 +37,7 @@
 
 mod base;
 mod catalogue;
+mod departures;
 mod explain;
 pub mod facts;
 mod graph;
@@ -52,11 +53,12 @@ mod target;
 pub mod why;
 
 pub use facts::{
-    Facts, FactsError, FileHash, FileMetadata, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
+    Facts, FactsError, FileHash, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch,
+    Yanked,
 };
-pub use input::{BasePolicy, Input, Prerelease};
+pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
 pub use propose::{propose, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};
 pub use requirements::{Expanded, RequirementsError, expand};
-pub use resolution::{Change, Conflict, Pinned, Proposal, Resolution, ResolveError, Warning};
+pub use resolution::{Change, Conflict, Departure, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

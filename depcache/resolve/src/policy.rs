@@ -8,7 +8,7 @@ use pubgrub::Ranges;
 use uv_normalize::PackageName;
 
 use crate::facts::{FileHash, Requirement};
-use crate::input::{Input, Prerelease};
+use crate::input::{Input, Prerelease, VersionOrder};
 use crate::requirements::{Entry, Names};
 use crate::target::Target;
 
@@ -18,7 +18,11 @@ pub(crate) struct Policy {
     pub(crate) prerelease: Prerelease,
     /// Names that a line of the user names with a pre-release version.
     prerelease_named: BTreeSet<PackageName>,
-    pub(crate) exclude_newer_ms: Option<i64>,
+    exclude_newer_ms: Option<i64>,
+    exclude_newer_package_ms: BTreeMap<PackageName, Option<i64>>,
+    order: VersionOrder,
+    /// Names on the user's requirement lines.
+    direct: BTreeSet<PackageName>,
     pub(crate) require_hashes: bool,
     hashes: BTreeMap<PackageName, Vec<FileHash>>,
     exact: BTreeMap<PackageName, Vec<Version>>,
@@ -32,15 +36,26 @@ impl Policy {
             prerelease: if expanded.options.pre { Prerelease::Allow } else { input.prerelease },
             prerelease_named: BTreeSet::new(),
             exclude_newer_ms: input.exclude_newer_ms,
+            exclude_newer_package_ms: input.exclude_newer_package_ms.clone(),
+            order: input.order,
+            direct: BTreeSet::new(),
             require_hashes: expanded.options.require_hashes,
             hashes: BTreeMap::new(),
             exact: BTreeMap::new(),
             no_binary: expanded.options.no_binary.clone(),
         };
-        for entry in expanded.requirements.iter().chain(&expanded.constraints) {
-            if target.applies(&entry.requirement, &[]) {
-                policy.learn(entry);
-            }
+        let applies = |entry: &&Entry| target.applies(&entry.requirement, &[]);
+        for entry in expanded.requirements.iter().filter(applies) {
+            policy.direct.insert(entry.requirement.name.clone());
+        }
+        let restricting =
+            expanded.requirements.iter().chain(&expanded.constraints).chain(&expanded.overrides);
+        for entry in restricting.filter(applies) {
+            policy.learn(entry);
+        }
+        // What an earlier lock holds may stay although it was withdrawn since.
+        for (name, version) in &input.preferences {
+            policy.exact.entry(name.clone()).or_default().push(version.clone());
         }
         policy
     }
@@ -58,6 +73,20 @@ impl Policy {
             if matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual) {
                 self.exact.entry(name.clone()).or_default().push(specifier.version().clone());
             }
+        }
+    }
+
+    /// Only files of this package uploaded before this moment.
+    pub(crate) fn exclude_newer_ms(&self, name: &PackageName) -> Option<i64> {
+        self.exclude_newer_package_ms.get(name).copied().unwrap_or(self.exclude_newer_ms)
+    }
+
+    /// Whether low versions of this package are tried before high ones.
+    pub(crate) fn is_lowest_first(&self, name: &PackageName) -> bool {
+        match self.order {
+            VersionOrder::Highest => false,
+            VersionOrder::Lowest => true,
+            VersionOrder::LowestDirect => self.direct.contains(name),
         }
     }
 

@@ -10,6 +10,7 @@ use pep440_rs::Version;
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ranges};
 use uv_normalize::PackageName;
 
+use crate::departures;
 use crate::facts::{FactsError, Prefetch};
 use crate::graph::{Edges, Graph, Package};
 
@@ -33,6 +34,8 @@ pub(crate) enum ProviderError {
 pub(crate) struct Provider<'a> {
     pub(crate) graph: Graph<'a>,
     preferences: &'a BTreeMap<PackageName, Version>,
+    /// What `--prefer` names.
+    recommended: BTreeMap<PackageName, Ranges<Version>>,
     edges: RefCell<HashMap<(Package, Version), Rc<Edges>>>,
     first_seen: RefCell<HashMap<PackageName, usize>>,
     /// Version last chosen for a package: the first guess for its extras.
@@ -45,10 +48,11 @@ pub(crate) struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    pub(crate) fn new(graph: Graph<'a>, preferences: &'a BTreeMap<PackageName, Version>) -> Self {
+    pub(crate) fn new(graph: Graph<'a>) -> Self {
         Self {
+            preferences: &graph.input.preferences,
+            recommended: departures::recommended(&graph),
             graph,
-            preferences,
             edges: RefCell::default(),
             first_seen: RefCell::default(),
             chosen: RefCell::default(),
@@ -96,8 +100,14 @@ impl<'a> Provider<'a> {
         {
             return Ok(Some(preferred.clone()));
         }
-        let prereleases = self.graph.catalogue.policy.prereleases(name);
-        let mut fitting = listing.preferred(prereleases).filter(|version| range.contains(*version));
+        let policy = self.graph.catalogue.policy;
+        if let Some(recommended) = self.recommended.get(name) {
+            let both = range.intersection(recommended);
+            if let Some(version) = listing.preferred(policy, &both).next() {
+                return Ok(Some(version.clone()));
+            }
+        }
+        let mut fitting = listing.preferred(policy, range);
         let chosen = fitting.next().cloned();
         if chosen.is_some() && self.is_batch_due(name) {
             let next: Vec<_> = fitting
@@ -132,10 +142,8 @@ impl<'a> Provider<'a> {
             self.pending.borrow_mut().remove(&name);
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
-            let mut likely = listing.preferred(catalogue.policy.prereleases(&name));
-            let wheel = likely
-                .find(|version| range.contains(*version))
-                .and_then(|version| listing.candidate(version)?.wheels.first());
+            let mut likely = listing.preferred(catalogue.policy, &range);
+            let wheel = likely.next().and_then(|version| listing.candidate(version)?.wheels.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }

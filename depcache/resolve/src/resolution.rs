@@ -75,6 +75,13 @@ pub enum Warning {
         /// Why, when the index says so.
         reason: String,
     },
+    /// `--exclude` leaves out what others ask for.
+    Excluded {
+        /// What is left out.
+        package: PackageName,
+        /// Lines and package versions that ask for it.
+        required_by: Vec<String>,
+    },
     /// A distribution that Airflow has loaded is replaced, as asked for.
     ShadowsLoaded {
         /// The replaced distribution.
@@ -109,6 +116,9 @@ impl fmt::Display for Warning {
             Self::Yanked { package, version, reason } => {
                 write!(f, "{package} {version} was withdrawn from its index: {reason}")
             }
+            Self::Excluded { package, required_by } => {
+                write!(f, "{package} is left out by --exclude, though {} asks for it", required_by.join(", "))
+            }
             Self::ShadowsLoaded { shadow } => write!(
                 f,
                 "{} {} replaces {} that Airflow has loaded: tasks need a worker process of their own",
@@ -133,6 +143,30 @@ pub struct Resolution {
     pub requested: Vec<PackageName>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
+    /// Recommendations (`--prefer`) that were not followed, by name.
+    pub departures: Vec<Departure>,
+}
+
+/// A recommendation that was not followed, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// Package.
+    pub package: PackageName,
+    /// The recommendation, `numpy==1.26.4`.
+    pub recommended: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What is used instead.
+    pub chosen: Version,
+    /// What excluded it, in words, beginning in lower case.
+    pub why: String,
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { package, recommended, chosen, why, .. } = self;
+        write!(f, "{recommended} was left for {package} {chosen}: {why}")
+    }
 }
 
 impl Resolution {

@@ -10,6 +10,7 @@ use uv_normalize::{ExtraName, PackageName};
 
 use crate::base::BaseView;
 use crate::catalogue::Catalogue;
+use crate::departures;
 use crate::explain;
 use crate::facts::Facts;
 use crate::graph::{Graph, Package, Why};
@@ -28,7 +29,7 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
     let base = BaseView::new(input, &target);
     let catalogue = Catalogue::new(facts, &target, &policy);
     let graph = Graph { input, base: &base, catalogue: &catalogue };
-    let provider = Provider::new(graph, &input.preferences);
+    let provider = Provider::new(graph);
     let solution = match pubgrub::resolve(&provider, Package::Root, root_version()) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(tree)) => {
@@ -81,6 +82,7 @@ impl Answer<'_> {
             mode: graph.base.mode,
             requested: Vec::new(),
             warnings: graph.base.warnings.clone(),
+            departures: Vec::new(),
         };
         for (name, version) in &self.versions {
             if graph.is_base(name, version) {
@@ -104,6 +106,8 @@ impl Answer<'_> {
             }
         }
         self.check_extras(&mut out.warnings)?;
+        self.check_excluded(&mut out.warnings)?;
+        out.departures = departures::all(self.provider, &self.versions)?;
         let requested: BTreeSet<_> = graph
             .root()
             .into_iter()
@@ -181,6 +185,26 @@ impl Answer<'_> {
             for extra in extras.iter().filter(|extra| !offered.contains(extra)) {
                 let (package, version, extra) = (name.clone(), version.clone(), extra.clone());
                 warnings.push(Warning::MissingExtra { package, version, extra });
+            }
+        }
+        Ok(())
+    }
+
+    /// Who asks for what `--exclude` leaves out: whether it is needed after all only its users can know.
+    fn check_excluded(&self, warnings: &mut Vec<Warning>) -> Result<(), ResolveError> {
+        let graph = &self.provider.graph;
+        for package in &graph.input.exclude {
+            let mut required_by = graph.lines_that_ask_for(package);
+            for (name, version) in &self.versions {
+                if graph
+                    .declares(name, version, package)
+                    .map_err(|source| ResolveError::Facts { package: name.clone(), source })?
+                {
+                    required_by.push(format!("{name} {version}"));
+                }
+            }
+            if !required_by.is_empty() {
+                warnings.push(Warning::Excluded { package: package.clone(), required_by });
             }
         }
         Ok(())

@@ -164,11 +164,10 @@ async fn locate(index: &Index, package: &LockedPackage, wheel: &LockedFile) -> R
     let Ok(name) = package.name.parse::<PackageName>() else {
         return Err(IndexError::NotFound { url: url() });
     };
-    let files = index.files(&name).await?;
-    let named: Vec<_> = files.iter().filter(|file| file.filename == wheel.filename).collect();
+    let named = index.files(&name).await?.named(&name, &wheel.filename);
     let same = named.iter().find(|file| file.sha256.is_none_or(|sha256| sha256 == wheel.sha256));
     match (same, named.first().and_then(|file| file.sha256)) {
-        (Some(file), _) => Ok((*file).clone()),
+        (Some(file), _) => Ok(file.clone()),
         (None, Some(actual)) => {
             Err(IndexError::HashMismatch { filename: wheel.filename.clone(), expected: wheel.sha256, actual })
         }

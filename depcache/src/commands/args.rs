@@ -89,12 +89,24 @@ pub(crate) struct IndexArgs {
     /// The first index that has a package answers alone, or all are merged (pip's way: whoever can write to any index can replace any package).
     #[arg(long, value_enum, default_value = "first-index")]
     index_strategy: StrategyArg,
-    /// Directory or page with loose wheels.
+    /// Take this package from this index only, and nothing else from there (also UPDRAFT_INDEX_FOR).
+    #[arg(long, value_name = "PACKAGE=URL|INDEX", value_parser = pin)]
+    index_for: Vec<(PackageName, String)>,
+    /// Directory or page with loose files.
     #[arg(short, long, value_name = "DIR|URL")]
     find_links: Vec<String>,
     /// Ask no index.
     #[arg(long)]
     no_index: bool,
+    /// Authorities that are trusted instead of the machine's (also pip's cert; SSL_CERT_FILE replaces the machine's).
+    #[arg(long, value_name = "PEM")]
+    cert: Option<PathBuf>,
+    /// Certificate and key to show to indexes (also pip's client-cert, SSL_CLIENT_CERT).
+    #[arg(long, value_name = "PEM")]
+    client_cert: Option<PathBuf>,
+    /// `subprocess` asks the program `keyring` when an index wants credentials (also uv's and pip's settings).
+    #[arg(long, value_name = "disabled|subprocess")]
+    keyring_provider: Option<String>,
     /// Use the cache only.
     #[arg(long)]
     offline: bool,
@@ -178,6 +190,10 @@ impl IndexArgs {
             extra_index_urls: self.extra_index_url.clone(),
             find_links: self.find_links.clone(),
             no_index: self.no_index,
+            index_for: self.index_for.clone(),
+            cert: self.cert.clone(),
+            client_cert: self.client_cert.clone(),
+            keyring_provider: self.keyring_provider.clone(),
         };
         session.strategy = match self.index_strategy {
             StrategyArg::FirstIndex => Strategy::FirstIndex,
@@ -187,6 +203,12 @@ impl IndexArgs {
         session.cache = self.cache();
         session.progress = progress::to_stderr();
     }
+}
+
+fn pin(text: &str) -> Result<(PackageName, String), String> {
+    let expected = || "expected a package and its index (torch=https://host.example/simple)".to_owned();
+    let (name, index) = text.split_once('=').ok_or_else(expected)?;
+    Ok((name.parse().map_err(|_| expected())?, index.to_owned()))
 }
 
 fn moment(text: &str) -> Result<jiff::Timestamp, String> {

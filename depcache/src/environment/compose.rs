@@ -8,24 +8,15 @@ use std::path::{Path, PathBuf};
 use domain::{Base, Manifest, Toc, canonical};
 
 use super::base_files::BaseFiles;
+use super::hold::{ABOUT, manifest_path};
 use super::links::Links;
-use super::prune::mark_making;
+use super::making::{TEMPORARY, mark_making};
 use super::tree::tree;
 use super::{EnvironmentError, boot};
-
-/// Directory of an environment that is about the environment itself.
-const ABOUT: &str = ".updraft";
-/// Environments and layers that are being made; never a digest, so never taken for one.
-pub(super) const TEMPORARY: &str = ".making-";
 
 /// Whether `root` is a finished environment whose files are all on disk.
 pub(super) fn is_ready(root: &Path) -> bool {
     boot::is_current(&root.join(ABOUT).join("boot"))
-}
-
-/// Where an environment keeps its manifest.
-pub(super) fn manifest_path(root: &Path) -> PathBuf {
-    root.join(ABOUT).join("manifest.json")
 }
 
 /// Blocking: builds `envs_dir/<env id>` from layers unpacked in `layers_dir`; existing = done.

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::EnvironmentError;
-use super::compose::{compose, is_ready, manifest_path};
+use super::compose::{compose, is_ready};
 use super::hold::hold;
+use super::hold::manifest_path;
 use super::prune::layers_lock;
 use super::volume_layer::{Transfer, VolumeLayer};
 

@@ -4,10 +4,16 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::compose::manifest_path;
+/// Directory of an environment that is about the environment itself.
+pub(super) const ABOUT: &str = ".updraft";
+
+/// Where an environment keeps its manifest.
+pub(super) fn manifest_path(root: &Path) -> PathBuf {
+    root.join(ABOUT).join("manifest.json")
+}
 
 /// A use of an environment; ends when dropped.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod error;
 mod fetch;
 mod hold;
 mod links;
+mod making;
 mod prune;
 mod tree;
 mod volume_layer;

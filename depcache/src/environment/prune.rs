@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use domain::{Digest, EnvId, Manifest};
 
-use super::compose::{TEMPORARY, manifest_path};
-use super::hold::exclude;
+use super::hold::{exclude, manifest_path};
+use super::making::TEMPORARY;
 
 /// What is being made is locked by its maker; what nobody has locked for this long was left by one that was killed.
 const ABANDONED_AFTER: Duration = Duration::from_mins(1);
@@ -146,13 +146,6 @@ pub fn sweep(folder: &Path, now: SystemTime) -> io::Result<usize> {
     Ok(swept)
 }
 
-/// Locks what is being made, so that nobody sweeps it.
-pub(super) fn mark_making(path: &Path) -> io::Result<File> {
-    let directory = File::open(path)?;
-    directory.lock_shared()?;
-    Ok(directory)
-}
-
 /// Under a temporary name first: nobody sees half of it, and a kill leaves what is swept.
 fn remove(path: &Path) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -217,6 +210,7 @@ pub fn size_bytes(path: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::making::mark_making;
     use super::*;
     use crate::environment::hold;
 

@@ -11,8 +11,8 @@ use objectstore::Store;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::compose::{TEMPORARY, publish};
-use super::prune::mark_making;
+use super::compose::publish;
+use super::making::{TEMPORARY, mark_making};
 use super::{EnvironmentError, boot};
 
 /// Layers up to this tar size pass through memory: with at most 16 on their way that is bounded, and saves writing

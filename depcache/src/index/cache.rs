@@ -1,6 +1,7 @@
 //! The on-disk cache: index pages with their lifetime, metadata and wheels by hash.
 //!
-//! Several processes share it: every file is written under a temporary name and renamed. It is only a
+//! Pages and metadata are kept in our own forms, which change with the directory's version: a process of another
+//! version of this program reads and writes another directory. Several processes share it: every file is written under a temporary name and renamed. It is only a
 //! cache: whatever cannot be read counts as absent, and its size is brought under its bound by [`Cache::trim`].
 
 use std::io::Write;
@@ -10,13 +11,16 @@ use std::time::{Duration, SystemTime};
 use domain::{BaseId, Digest};
 use serde::{Deserialize, Serialize};
 
-use super::IndexError;
+use super::{CoreMetadata, IndexError};
 
 /// Bytes above which the files longest unused are removed, unless UPDRAFT_CACHE_MAX_BYTES says otherwise. Ten Airflow
 /// installations fit.
 const LIMIT_BYTES: u64 = 8 << 30;
 /// Nothing short-lived is this old, unless its process was killed.
 const ABANDONED_AFTER: Duration = Duration::from_hours(24);
+
+/// Changes with the form of what is kept.
+const VERSION: &str = "v2";
 
 /// The cache directory.
 #[derive(Debug, Clone)]
@@ -29,17 +33,19 @@ pub struct Cache {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredPage {
     pub(super) url: String,
-    pub(super) content_type: String,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     /// Unix seconds until which it may be used without asking.
     pub(super) fresh_until_s: u64,
+    /// The index does not have the project; the body is an empty page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_absent: bool,
 }
 
 impl Cache {
     /// A cache in `dir`, which is created when first written to.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into().join("v1"), limit_bytes: LIMIT_BYTES }
+        Self { dir: dir.into().join(VERSION), limit_bytes: LIMIT_BYTES }
     }
 
     /// With the bound that settings name: `UPDRAFT_CACHE_MAX_BYTES`. What is no number is said and ignored: a cache must
@@ -81,20 +87,35 @@ impl Cache {
         self.write(&self.page_path(&page.url), &bytes)
     }
 
+    /// The page that is there lives on: only its header is written anew.
+    pub(super) fn renew_page(&self, page: &StoredPage) -> Result<(), IndexError> {
+        match self.page(&page.url) {
+            Some((_, body)) => self.put_page(page, &body),
+            None => Ok(()),
+        }
+    }
+
     fn page_path(&self, url: &str) -> PathBuf {
         let key = Digest::of(url.as_bytes());
         self.dir.join("pages").join(key.shard()).join(key.hex())
     }
 
-    pub(super) fn metadata(&self, wheel: &Digest) -> Option<Vec<u8>> {
+    /// The headers of a wheel's METADATA.
+    pub(super) fn metadata(&self, wheel: &Digest) -> Option<CoreMetadata> {
         let path = self.metadata_path(wheel);
-        let bytes = std::fs::read(&path).ok()?;
+        let mut bytes = std::fs::read(&path).ok()?;
+        let (head, headers) = bytes.split_at_checked(32)?;
+        let sha256 = Digest::from_bytes(head.try_into().ok()?);
+        // A torn file has no end.
+        headers.ends_with(b"\n\n").then_some(())?;
+        bytes.drain(..32);
         touch(&path);
-        Some(bytes)
+        Some(CoreMetadata { headers: bytes.into(), sha256 })
     }
 
-    pub(super) fn put_metadata(&self, wheel: &Digest, bytes: &[u8]) -> Result<(), IndexError> {
-        self.write(&self.metadata_path(wheel), bytes)
+    pub(super) fn put_metadata(&self, wheel: &Digest, metadata: &CoreMetadata) -> Result<(), IndexError> {
+        let bytes = [&metadata.sha256.as_bytes()[..], &metadata.headers].concat();
+        self.write(&self.metadata_path(wheel), &bytes)
     }
 
     fn metadata_path(&self, wheel: &Digest) -> PathBuf {
@@ -197,8 +218,15 @@ impl Cache {
     }
 }
 
+/// How exactly the last use of a file is known.
+const TOUCHED_EVERY: Duration = Duration::from_hours(1);
+
 /// Marks a file as used, for [`Cache::trim`]; a read-only cache is fine without it.
 fn touch(path: &Path) {
+    let age = std::fs::metadata(path).and_then(|meta| meta.modified()).map(|at| at.elapsed());
+    if matches!(age, Ok(Ok(age)) if age < TOUCHED_EVERY) {
+        return;
+    }
     let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     drop(touched);
 }
@@ -207,20 +235,35 @@ fn disk(path: &Path, source: std::io::Error) -> IndexError {
     IndexError::Disk { path: path.to_owned(), action: "written", source }
 }
 
-/// Seconds for which a page may be used without asking, from its `Cache-Control`; `default_s` without one.
-pub(super) fn lifetime(cache_control: Option<&str>, default_s: u64) -> Duration {
-    let Some(text) = cache_control else { return Duration::from_secs(default_s) };
-    let mut seconds = default_s;
-    for directive in text.split(',').map(str::trim) {
-        if directive.eq_ignore_ascii_case("no-cache") || directive.eq_ignore_ascii_case("no-store") {
-            return Duration::ZERO;
-        }
-        if let Some(value) = directive.strip_prefix("max-age=") {
-            seconds = value.trim_matches('"').parse().unwrap_or(default_s);
+/// What `Cache-Control` says about an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lifetime {
+    /// For how long it may be used without asking.
+    pub(super) fresh: Duration,
+    /// It may not be kept at all.
+    pub(super) is_private: bool,
+}
+
+/// The lifetime of an answer; `default_s` seconds where the server says nothing.
+pub(super) fn lifetime(cache_control: Option<&str>, default_s: u64) -> Lifetime {
+    let mut lifetime = Lifetime { fresh: Duration::from_secs(default_s), is_private: false };
+    for directive in cache_control.unwrap_or_default().split(',').map(str::trim) {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "no-store" => return Lifetime { fresh: Duration::ZERO, is_private: true },
+            "no-cache" => lifetime.fresh = Duration::ZERO,
+            "max-age" if !lifetime.fresh.is_zero() => {
+                lifetime.fresh = Duration::from_secs(value.trim_matches('"').parse().unwrap_or(default_s));
+            }
+            "immutable" => lifetime.fresh = lifetime.fresh.max(IMMUTABLE),
+            _ => {}
         }
     }
-    Duration::from_secs(seconds)
+    lifetime
 }
+
+/// Longer than any cache lives.
+const IMMUTABLE: Duration = Duration::from_hours(24 * 365);
 
 #[cfg(test)]
 mod tests {
@@ -232,19 +275,22 @@ mod tests {
         let cache = Cache::at(dir.path());
         let page = StoredPage {
             url: "https://host.example/simple/a/".into(),
-            content_type: "text/html".into(),
             etag: Some("\"1\"".into()),
             last_modified: None,
             fresh_until_s: 7,
+            is_absent: false,
         };
         cache.put_page(&page, b"line\nline").unwrap();
         let (read, body) = cache.page(&page.url).unwrap();
         assert_eq!((read.etag, body.as_slice()), (page.etag, b"line\nline".as_slice()));
         assert!(cache.page("https://host.example/simple/b/").is_none());
 
-        assert_eq!(lifetime(Some("max-age=60, public"), 600).as_secs(), 60);
-        assert_eq!(lifetime(Some("no-cache"), 600).as_secs(), 0);
-        assert_eq!(lifetime(None, 600).as_secs(), 600);
+        let seconds = |text| lifetime(text, 600).fresh.as_secs();
+        assert_eq!(seconds(Some("Max-Age=60, public")), 60);
+        assert_eq!(seconds(Some("no-cache, max-age=60")), 0);
+        assert_eq!(seconds(Some("max-age=60, immutable")), IMMUTABLE.as_secs());
+        assert_eq!(seconds(None), 600);
+        assert!(lifetime(Some("private, no-store"), 600).is_private);
     }
 
     #[test]
@@ -253,7 +299,9 @@ mod tests {
         let cache = Cache::at(dir.path());
         let digests: Vec<_> = (0..4u8).map(|i| Digest::of(&[i])).collect();
         for (age, digest) in digests.iter().enumerate() {
-            cache.put_metadata(digest, &[0; 100]).unwrap();
+            let metadata =
+                CoreMetadata { headers: [&[b'x'; 66][..], b"\n\n"].concat().into(), sha256: *digest };
+            cache.put_metadata(digest, &metadata).unwrap();
             let file = std::fs::File::open(cache.metadata_path(digest)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(1000 - age as u64)).unwrap();
         }

@@ -16,6 +16,13 @@ pub(super) struct Configured {
     pub(super) find_links: Vec<String>,
     pub(super) no_index: bool,
     pub(super) timeout_s: Option<u64>,
+    /// Packages with an index of their own: `name=address`, or `name=name of an index`.
+    pub(super) index_for: Vec<(String, String)>,
+    /// Indexes that serve only packages that ask for them by this name.
+    pub(super) explicit: Vec<(String, String)>,
+    pub(super) cert: Option<PathBuf>,
+    pub(super) client_cert: Option<PathBuf>,
+    pub(super) keyring_provider: Option<String>,
 }
 
 impl Configured {
@@ -26,7 +33,11 @@ impl Configured {
             extra_index_urls: flags.extra_index_urls.clone(),
             find_links: flags.find_links.clone(),
             no_index: flags.no_index,
-            timeout_s: None,
+            index_for: flags.index_for.iter().map(|(name, to)| (name.to_string(), to.clone())).collect(),
+            cert: flags.cert.clone(),
+            client_cert: flags.client_cert.clone(),
+            keyring_provider: flags.keyring_provider.clone(),
+            ..Self::default()
         }
     }
 }
@@ -35,6 +46,7 @@ pub(super) fn updraft(environment: Environment<'_>) -> Configured {
     Configured {
         origin: "UPDRAFT_INDEX_URL",
         index_url: set(environment, "UPDRAFT_INDEX_URL"),
+        index_for: set(environment, "UPDRAFT_INDEX_FOR").map(|text| pairs(&text)).unwrap_or_default(),
         timeout_s: set(environment, "UPDRAFT_INDEX_TIMEOUT_S").and_then(|text| text.parse().ok()),
         ..Configured::default()
     }
@@ -46,11 +58,14 @@ pub(super) fn uv_environment(environment: Environment<'_>) -> Configured {
     let extra = get("UV_INDEX").or_else(|| get("UV_EXTRA_INDEX_URL"));
     Configured {
         origin: "uv's environment variables",
-        index_url: get("UV_DEFAULT_INDEX").or_else(|| get("UV_INDEX_URL")).map(|text| unnamed(&text)),
+        index_url: get("UV_DEFAULT_INDEX").or_else(|| get("UV_INDEX_URL")),
         extra_index_urls: extra.map(|text| words(&text)).unwrap_or_default(),
         find_links: get("UV_FIND_LINKS").map(|text| words(&text)).unwrap_or_default(),
         no_index: get("UV_NO_INDEX").is_some_and(|text| truthy(&text)),
         timeout_s: get("UV_HTTP_TIMEOUT").and_then(|text| text.parse().ok()),
+        client_cert: get("SSL_CLIENT_CERT").map(PathBuf::from),
+        keyring_provider: get("UV_KEYRING_PROVIDER"),
+        ..Configured::default()
     }
 }
 
@@ -62,7 +77,13 @@ pub(super) fn pip_environment(environment: Environment<'_>) -> Configured {
         extra_index_urls: get("PIP_EXTRA_INDEX_URL").map(|text| words(&text)).unwrap_or_default(),
         find_links: get("PIP_FIND_LINKS").map(|text| words(&text)).unwrap_or_default(),
         no_index: get("PIP_NO_INDEX").is_some_and(|text| truthy(&text)),
-        timeout_s: get("PIP_DEFAULT_TIMEOUT").and_then(|text| text.parse().ok()),
+        timeout_s: get("PIP_DEFAULT_TIMEOUT")
+            .or_else(|| get("PIP_TIMEOUT"))
+            .and_then(|text| text.parse().ok()),
+        cert: get("PIP_CERT").map(PathBuf::from),
+        client_cert: get("PIP_CLIENT_CERT").map(PathBuf::from),
+        keyring_provider: get("PIP_KEYRING_PROVIDER"),
+        ..Configured::default()
     }
 }
 
@@ -91,12 +112,17 @@ fn uv_file(text: &str) -> Configured {
     };
     let mut index_url = text_of("index-url");
     let mut extra_index_urls = list_of("extra-index-url");
+    let mut explicit = Vec::new();
     for index in table.get("index").and_then(toml::Value::as_array).into_iter().flatten() {
         let Some(url) = index.get("url").and_then(toml::Value::as_str) else { continue };
-        if index.get("default").and_then(toml::Value::as_bool) == Some(true) {
-            index_url = Some(url.to_owned());
-        } else if index.get("explicit").and_then(toml::Value::as_bool) != Some(true) {
-            extra_index_urls.push(url.to_owned());
+        let name = index.get("name").and_then(toml::Value::as_str);
+        let is = |flag| index.get(flag).and_then(toml::Value::as_bool) == Some(true);
+        let named = name.map_or_else(|| url.to_owned(), |name| format!("{name}={url}"));
+        match (is("explicit"), name) {
+            (true, Some(name)) => explicit.push((name.to_owned(), url.to_owned())),
+            (true, None) => {}
+            (false, _) if is("default") => index_url = Some(named),
+            (false, _) => extra_index_urls.push(named),
         }
     }
     let no_index =
@@ -107,7 +133,9 @@ fn uv_file(text: &str) -> Configured {
         extra_index_urls,
         find_links: list_of("find-links"),
         no_index,
-        timeout_s: None,
+        explicit,
+        keyring_provider: text_of("keyring-provider"),
+        ..Configured::default()
     }
 }
 
@@ -134,6 +162,9 @@ fn merged(files: impl Iterator<Item = Configured>) -> Configured {
         all.index_url = all.index_url.or(file.index_url);
         all.timeout_s = all.timeout_s.or(file.timeout_s);
         all.no_index |= file.no_index;
+        all.cert = all.cert.or(file.cert);
+        all.client_cert = all.client_cert.or(file.client_cert);
+        all.keyring_provider = all.keyring_provider.or(file.keyring_provider);
         if all.extra_index_urls.is_empty() {
             all.extra_index_urls = file.extra_index_urls;
         }
@@ -176,6 +207,9 @@ fn pip_file(text: &str) -> Configured {
             "index-url" => into.index_url = Some(value),
             "extra-index-url" => into.extra_index_urls = words(&value),
             "find-links" => into.find_links = words(&value),
+            "cert" => into.cert = Some(value.into()),
+            "client-cert" => into.client_cert = Some(value.into()),
+            "keyring-provider" => into.keyring_provider = Some(value),
             "no-index" => into.no_index = truthy(&value),
             "timeout" | "default-timeout" => into.timeout_s = value.parse().ok(),
             _ => {}
@@ -194,14 +228,13 @@ fn set(environment: Environment<'_>, name: &str) -> Option<String> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(unnamed).collect()
+    text.split_whitespace().map(ToOwned::to_owned).collect()
 }
 
-/// `name=https://…` → `https://…`.
-fn unnamed(text: &str) -> String {
-    let named =
-        text.split_once('=').filter(|(name, rest)| !name.contains(['/', ':']) && rest.contains("://"));
-    named.map_or(text, |(_, url)| url).to_owned()
+/// `torch=https://… other=name`.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split_whitespace().filter_map(|word| word.split_once('='));
+    pairs.map(|(name, to)| (name.to_owned(), to.to_owned())).collect()
 }
 
 fn truthy(text: &str) -> bool {
@@ -227,16 +260,11 @@ mod tests {
     fn uv_toml_with_default_and_named_indexes() {
         let read = uv_file(
             "[[index]]\nname = \"a\"\nurl = \"https://a.example/\"\n[[index]]\nurl = \"https://d.example/\"\ndefault = true\n\
-             [[index]]\nurl = \"https://x.example/\"\nexplicit = true\n[pip]\nfind-links = [\"/w\"]\n",
+             [[index]]\nname = \"x\"\nurl = \"https://x.example/\"\nexplicit = true\n[pip]\nfind-links = [\"/w\"]\n",
         );
         assert_eq!(read.index_url.as_deref(), Some("https://d.example/"));
-        assert_eq!(read.extra_index_urls, ["https://a.example/"]);
+        assert_eq!(read.extra_index_urls, ["a=https://a.example/"]);
+        assert_eq!(read.explicit, [("x".to_owned(), "https://x.example/".to_owned())]);
         assert_eq!(read.find_links, ["/w"]);
-    }
-
-    #[test]
-    fn names_of_indexes_are_taken_off() {
-        assert_eq!(unnamed("mine=https://a.example/?x=1"), "https://a.example/?x=1");
-        assert_eq!(unnamed("https://a.example/?x=https://b"), "https://a.example/?x=https://b");
     }
 }

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use domain::Digest;
 
+use super::PageError;
+
 /// Why the index could not give what was asked for. Addresses in it carry no credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
@@ -44,13 +46,28 @@ pub enum IndexError {
         /// Seconds without a byte.
         timeout_s: u64,
     },
-    /// It answered with something that is no index page or file.
-    #[error("the answer of {url} cannot be read: {what}")]
-    Malformed {
+    /// It answered with something that is no page of the project.
+    #[error("the answer of {url} cannot be read")]
+    Page {
         /// Address that was asked.
         url: String,
         /// What is wrong with it.
-        what: String,
+        #[source]
+        source: PageError,
+    },
+    /// The index vouches for a file with a hash that proves nothing.
+    #[error("the index gives only a weak hash (MD5 or SHA-1) for {filename}")]
+    WeakHash {
+        /// File name.
+        filename: String,
+    },
+    /// It sends on to another kind of address, or from https to http.
+    #[error("{url} sends on to an address that is not followed: {problem}")]
+    Redirected {
+        /// Address that was asked.
+        url: String,
+        /// Which rule forbids it.
+        problem: &'static str,
     },
     /// More bytes than a page or metadata file may have.
     #[error("the answer of {url} is larger than {limit_bytes} bytes")]
@@ -95,6 +112,21 @@ pub enum IndexError {
         #[source]
         source: std::io::Error,
     },
+    /// A certificate file that is none.
+    #[error("the certificates in {} cannot be used", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// A certificate file without a certificate.
+    #[error("there is no certificate in {}", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
     /// The HTTP client could not be made.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
@@ -114,10 +146,10 @@ impl IndexError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => {
-                "check the address (--index-url), the network, a proxy (HTTPS_PROXY) and certificates (SSL_CERT_FILE)".into()
+                "check the address (--index-url), the network, a proxy (HTTPS_PROXY) and certificates (--cert, SSL_CERT_FILE)".into()
             }
             Self::Denied { .. } => {
-                "give credentials in ~/.netrc or in the address (https://user:password@host/…)".into()
+                "give credentials in ~/.netrc, in the address (https://user:password@host/…) or by --keyring-provider subprocess".into()
             }
             Self::NotFound { .. } => "the index lists this file but does not serve it".into(),
             Self::Status { status, .. } if *status >= 500 || *status == 429 => {
@@ -127,15 +159,23 @@ impl IndexError {
             Self::TimedOut { .. } => {
                 "try again, or allow more time with UPDRAFT_INDEX_TIMEOUT_S".into()
             }
-            Self::Malformed { .. } => {
-                "an index address usually ends in /simple; check --index-url".into()
+            Self::Page { source: PageError::Project { .. }, .. } => {
+                "the index mixes up projects: tell its operators".into()
             }
+            Self::Page { .. } => "an index address usually ends in /simple; check --index-url".into(),
+            Self::WeakHash { .. } => {
+                "ask the index's operators for sha256 hashes, or put the file into a --find-links directory".into()
+            }
+            Self::Redirected { .. } => "give the address that it sends on to, when you trust it".into(),
             Self::HashMismatch { .. } => {
                 "the file changed on the index or on the way; do not install it before you know why".into()
             }
             Self::BrokenWheel { .. } => "ask the package's maintainers, or exclude this version".into(),
             Self::Offline { .. } => "run once without --offline".into(),
             Self::Disk { .. } => "check the path, its permissions and free space; --cache-dir chooses another cache".into(),
+            Self::Certificate { .. } | Self::NoCertificate { .. } => {
+                "give PEM files: --cert with authorities, --client-cert with a certificate and its key".into()
+            }
             Self::TooLarge { .. } | Self::Client(_) => return None,
         })
     }
@@ -143,7 +183,9 @@ impl IndexError {
     /// The exit code that a command ends with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::HashMismatch { .. } | Self::BrokenWheel { .. } => domain::exit::DATA,
+            Self::HashMismatch { .. } | Self::BrokenWheel { .. } | Self::WeakHash { .. } => {
+                domain::exit::DATA
+            }
             _ => domain::exit::UNAVAILABLE,
         }
     }

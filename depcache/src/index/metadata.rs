@@ -1,5 +1,6 @@
 //! Metadata of wheels: `.metadata` beside the file, else the end of the file, else the whole file.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -17,20 +18,50 @@ const MISSES_LIMIT: u32 = 8;
 /// Ranged requests for one wheel before the whole file is fetched.
 const RANGES_LIMIT: u32 = 4;
 
+/// What of a wheel's METADATA is kept: descriptions are a hundred times as long as what decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreMetadata {
+    /// All header fields, up to and with the empty line.
+    pub headers: Bytes,
+    /// sha256 of the whole METADATA, as the wheel has it.
+    pub sha256: Digest,
+}
+
+impl CoreMetadata {
+    /// Of a whole METADATA file.
+    pub fn of(whole: &[u8]) -> Self {
+        let ends = |end: &[u8]| whole.windows(end.len()).position(|window| window == end);
+        let length = match (ends(b"\n\n"), ends(b"\n\r\n")) {
+            (Some(unix), Some(dos)) => unix.min(dos),
+            (unix, dos) => unix.or(dos).unwrap_or(whole.len()),
+        };
+        let headers = [whole[..length].trim_ascii_end(), b"\n\n"].concat();
+        Self { headers: headers.into(), sha256: Digest::of(whole) }
+    }
+}
+
 impl Index {
     /// The METADATA of a wheel.
-    pub async fn metadata(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
+    pub async fn metadata(&self, file: &IndexFile) -> Result<Arc<CoreMetadata>, IndexError> {
         let cell = memo(&self.inner.metadata, file.url.to_string());
-        cell.get_or_try_init(|| self.ask_metadata(file)).await.cloned()
+        cell.get_or_try_init(|| self.ask_metadata(file)).await.map(Arc::clone)
     }
 
-    async fn ask_metadata(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
-        if let Some(bytes) = file.sha256.as_ref().and_then(|sha256| self.inner.cache.metadata(sha256)) {
-            return Ok(bytes.into());
+    /// The METADATA of the wheel of this hash, when it was asked for before.
+    pub(crate) fn known_metadata(&self, sha256: &Digest) -> Option<CoreMetadata> {
+        self.inner.cache.metadata(sha256)
+    }
+
+    async fn ask_metadata(&self, file: &IndexFile) -> Result<Arc<CoreMetadata>, IndexError> {
+        if let Some(known) = file.sha256.as_ref().and_then(|sha256| self.inner.cache.metadata(sha256)) {
+            return Ok(Arc::new(known));
+        }
+        if file.has_only_weak_hashes {
+            return Err(IndexError::WeakHash { filename: file.filename.clone() });
         }
         let on_disk = file.url.scheme() == "file"
             || file.sha256.is_some_and(|sha| self.inner.cache.wheel(&sha, &file.filename).is_some());
-        let bytes = if on_disk {
+        let whole = if on_disk {
             self.read_whole(file).await?
         } else if self.inner.settings.offline {
             return Err(IndexError::Offline { url: file.url.to_string() });
@@ -40,10 +71,11 @@ impl Index {
                 None => self.read_end(file).await?,
             }
         };
+        let metadata = CoreMetadata::of(&whole);
         if let Some(sha256) = &file.sha256 {
-            self.inner.cache.put_metadata(sha256, &bytes)?;
+            self.inner.cache.put_metadata(sha256, &metadata)?;
         }
-        Ok(bytes)
+        Ok(Arc::new(metadata))
     }
 
     /// `<url>.metadata`, also where the index does not promise it: some serve it without saying so.
@@ -82,6 +114,9 @@ impl Index {
     }
 
     async fn read_end(&self, file: &IndexFile) -> Result<Bytes, IndexError> {
+        if self.inner.refuses_ranges(&file.url) {
+            return self.read_whole(file).await;
+        }
         let mut range = format!("bytes=-{TAIL_BYTES}");
         let mut known: Option<(u64, u64, Bytes)> = None;
         for _ in 0..RANGES_LIMIT {
@@ -89,9 +124,13 @@ impl Index {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             let Ok(value) = HeaderValue::from_str(&range) else { break };
             headers.insert(RANGE, value);
-            let limit_bytes = file.size.unwrap_or(METADATA_LIMIT_BYTES).max(METADATA_LIMIT_BYTES);
-            let answer = match self.inner.http.get(&file.url, headers, limit_bytes).await {
-                Err(IndexError::TooLarge { .. } | IndexError::Status { .. }) => break,
+            // A whole file instead of a part is not read into memory: `read_whole` keeps it on disk.
+            let answer = match self.inner.http.get(&file.url, headers, METADATA_LIMIT_BYTES).await {
+                Err(IndexError::TooLarge { .. }) => {
+                    self.inner.forget_ranges(&file.url);
+                    break;
+                }
+                Err(IndexError::Status { .. }) => break,
                 other => other?,
             };
             if answer.status == StatusCode::NOT_FOUND {
@@ -100,7 +139,10 @@ impl Index {
             let part = answer.headers.get(CONTENT_RANGE).and_then(|value| parse_range(value.to_str().ok()?));
             let (start, total) = match (answer.status, part) {
                 (StatusCode::PARTIAL_CONTENT, Some(part)) => part,
-                (StatusCode::OK, _) => (0, answer.body.len() as u64),
+                (StatusCode::OK, _) => {
+                    self.inner.forget_ranges(&file.url);
+                    (0, answer.body.len() as u64)
+                }
                 _ => break,
             };
             let (start, bytes) = match known.take() {
@@ -148,4 +190,22 @@ impl Index {
 fn parse_range(text: &str) -> Option<(u64, u64)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     Some((range.split_once('-')?.0.parse().ok()?, total.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_headers_are_kept_and_the_whole_is_vouched_for() {
+        for whole in ["Name: a\nVersion: 1\n\nlong\n\ntext", "Name: a\r\nVersion: 1\r\n\r\nlong"] {
+            let kept = CoreMetadata::of(whole.as_bytes());
+            let text = std::str::from_utf8(&kept.headers).unwrap().replace('\r', "");
+            assert_eq!(
+                (text.as_str(), kept.sha256),
+                ("Name: a\nVersion: 1\n\n", Digest::of(whole.as_bytes()))
+            );
+        }
+        assert_eq!(&CoreMetadata::of(b"Name: a").headers[..], b"Name: a\n\n");
+    }
 }

@@ -7,6 +7,7 @@
 //! - Metadata that an index gives is only for resolving: the build compares it with the wheel's own.
 
 mod cache;
+mod client;
 mod config_files;
 mod credentials;
 mod default_index;
@@ -15,8 +16,11 @@ mod find_links;
 mod flags;
 mod html;
 mod http;
+mod keyring;
 mod metadata;
+mod page;
 mod pages;
+mod project;
 mod remote_wheel;
 mod settings;
 mod simple;
@@ -27,14 +31,17 @@ pub use default_index::DefaultIndexError;
 pub use error::IndexError;
 pub use flags::Flags;
 pub use http::CONCURRENCY;
+pub use metadata::CoreMetadata;
+pub use project::ProjectFiles;
 pub(crate) use remote_wheel::read_metadata;
 pub use settings::{IndexAddress, Settings, SettingsError, Sources, Strategy};
-pub use simple::IndexFile;
+pub use simple::{IndexFile, PageError};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
+use reqwest::Url;
 use tokio::sync::OnceCell;
 
 use http::Http;
@@ -52,24 +59,34 @@ struct Inner {
     settings: Settings,
     http: Http,
     cache: Cache,
-    pages: Memo<String, Arc<Vec<IndexFile>>>,
-    metadata: Memo<String, bytes::Bytes>,
-    find_links: OnceCell<Vec<IndexFile>>,
+    pages: Memo<String, Arc<ProjectFiles>>,
+    metadata: Memo<String, Arc<CoreMetadata>>,
+    find_links: OnceCell<Vec<(String, Vec<IndexFile>)>>,
     /// `.metadata` files that were not there although nobody had promised them.
     unadvertised_misses: AtomicU32,
     /// One of them was there.
     unadvertised_hits: AtomicU32,
+    /// Hosts that send whole files when they are asked for parts.
+    without_ranges: Mutex<HashSet<String>>,
+}
+
+impl Inner {
+    /// Whether the host of `url` was seen to ignore ranges.
+    fn refuses_ranges(&self, url: &Url) -> bool {
+        let hosts = self.without_ranges.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        hosts.contains(&url.origin().ascii_serialization())
+    }
+
+    fn forget_ranges(&self, url: &Url) {
+        let mut hosts = self.without_ranges.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        hosts.insert(url.origin().ascii_serialization());
+    }
 }
 
 impl Index {
     /// A client with these settings and this cache.
     pub fn new(settings: Settings, cache: Cache) -> Result<Self, IndexError> {
-        let logins = settings
-            .indexes
-            .iter()
-            .filter_map(|index| Some((index.url.clone(), index.login.clone()?)))
-            .collect();
-        let http = Http::new(logins, settings.netrc.clone(), settings.timeout)?;
+        let http = Http::new(&settings);
         let inner = Inner {
             settings,
             http,
@@ -79,6 +96,7 @@ impl Index {
             find_links: OnceCell::new(),
             unadvertised_misses: AtomicU32::new(0),
             unadvertised_hits: AtomicU32::new(0),
+            without_ranges: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -1,12 +1,15 @@
 //! Which indexes are asked: flags, requirements files, `UPDRAFT_INDEX_URL`, uv's and pip's settings, and last
 //! what the base's own pip would ask.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::request::IndexPolicy;
 use reqwest::Url;
+use uv_normalize::PackageName;
 
+use super::client::Certificates;
 use super::config_files::{self, Configured};
 use super::credentials::{Login, Netrc, take_from_url};
 use super::default_index::{self, DefaultIndexError};
@@ -38,6 +41,8 @@ impl Strategy {
 /// One index.
 #[derive(Debug, Clone)]
 pub struct IndexAddress {
+    /// Its name, when the setting gives it one: credentials in variables are named after it.
+    pub name: Option<String>,
     /// Its address, without credentials.
     pub url: Url,
     /// Credentials that the address carried.
@@ -49,6 +54,8 @@ pub struct IndexAddress {
 pub struct Settings {
     /// Indexes in the order in which they are asked: extra ones before the main one.
     pub indexes: Vec<IndexAddress>,
+    /// Packages that come from one index only.
+    pub index_for: BTreeMap<PackageName, IndexAddress>,
     /// Places with loose files, in order.
     pub find_links: Vec<Url>,
     /// How several indexes are used together.
@@ -56,6 +63,9 @@ pub struct Settings {
     /// Use the cache only.
     pub offline: bool,
     pub(super) netrc: Netrc,
+    pub(super) certificates: Certificates,
+    /// The program that is asked for credentials.
+    pub(super) keyring: Option<String>,
     pub(super) timeout: Duration,
 }
 
@@ -80,6 +90,22 @@ pub enum SettingsError {
         /// Setting that gave it.
         origin: String,
     },
+    /// `--index-for` is not understood.
+    #[error("`{text}` ({origin}) names no index for a package")]
+    IndexFor {
+        /// As given, credentials removed.
+        text: String,
+        /// Setting that gave it.
+        origin: String,
+    },
+    /// A keyring provider that does not exist.
+    #[error("`{text}` ({origin}) is no keyring provider")]
+    Keyring {
+        /// As given.
+        text: String,
+        /// Setting that gave it.
+        origin: String,
+    },
     /// Nothing names an index.
     #[error("no package index is configured")]
     NoIndex(#[source] DefaultIndexError),
@@ -93,6 +119,10 @@ impl SettingsError {
             Self::FindLinks { .. } => {
                 "--find-links takes a directory with wheels, or a page that links to them"
             }
+            Self::IndexFor { .. } => {
+                "write torch=https://host.example/simple, or torch=NAME of an index in uv.toml or UV_INDEX"
+            }
+            Self::Keyring { .. } => "`subprocess` asks the program `keyring`; `disabled` does not",
             Self::NoIndex(_) => {
                 "give --index-url, set UPDRAFT_INDEX_URL, or use a Python that has pip: its default is used"
             }
@@ -126,6 +156,7 @@ impl Settings {
             config_files::pip_files(environment),
         ];
         let no_index = layers.iter().any(|layer| layer.no_index);
+        let address = |text: &str, origin: &str| address(text, origin, environment);
         let mut indexes = Vec::new();
         if !no_index {
             if let Some(layer) = layers.iter().find(|layer| !layer.extra_index_urls.is_empty()) {
@@ -141,6 +172,38 @@ impl Settings {
                 address(&text, "default of pip")?
             });
         }
+        let mut index_for = BTreeMap::new();
+        // Weaker settings first: stronger ones replace their pins.
+        for layer in layers.iter().rev() {
+            for (package, to) in &layer.index_for {
+                let refuse = || SettingsError::IndexFor {
+                    text: shown(&format!("{package}={to}")),
+                    origin: layer.origin.into(),
+                };
+                let package: PackageName = package.parse().map_err(|_| refuse())?;
+                let explicit = layers.iter().flat_map(|layer| &layer.explicit).find(|(name, _)| name == to);
+                let pinned = match (explicit, indexes.iter().find(|index| index.name.as_ref() == Some(to))) {
+                    (Some((name, url)), _) => address(&format!("{name}={url}"), layer.origin)?,
+                    (None, Some(index)) => index.clone(),
+                    (None, None) if to.contains("://") => address(to, layer.origin)?,
+                    (None, None) => return Err(refuse()),
+                };
+                index_for.insert(package, pinned);
+            }
+        }
+        let keyring = layers.iter().find_map(|layer| Some((layer.keyring_provider.as_ref()?, layer.origin)));
+        let keyring = match keyring.map(|(text, origin)| (text.as_str(), origin)) {
+            // pip's `auto` and `import` need pip's own Python; where they are set, nothing is asked.
+            None | Some(("disabled" | "auto" | "import", _)) => None,
+            Some(("subprocess", _)) => Some("keyring".to_owned()),
+            Some((text, origin)) => {
+                return Err(SettingsError::Keyring { text: text.to_owned(), origin: origin.to_owned() });
+            }
+        };
+        let certificates = Certificates {
+            authorities: layers.iter().find_map(|layer| layer.cert.clone()),
+            client: layers.iter().find_map(|layer| layer.client_cert.clone()),
+        };
         let mut find_links = Vec::new();
         if let Some(layer) = layers.iter().find(|layer| !layer.find_links.is_empty()) {
             for text in &layer.find_links {
@@ -150,9 +213,12 @@ impl Settings {
         let timeout_s = layers.iter().find_map(|layer| layer.timeout_s).unwrap_or(DEFAULT_TIMEOUT_S);
         Ok(Self {
             indexes,
+            index_for,
             find_links,
             strategy,
             offline,
+            certificates,
+            keyring,
             netrc: netrc_path(environment).map(|path| Netrc::read(&path)).unwrap_or_default(),
             timeout: Duration::from_secs(timeout_s.max(1)),
         })
@@ -163,19 +229,60 @@ impl Settings {
         IndexPolicy {
             urls: self.indexes.iter().map(|index| index.url.to_string()).collect(),
             find_links: self.find_links.iter().map(Url::to_string).collect(),
-            strategy: self.strategy.as_str().to_owned(),
+            // Pins ride with the strategy, so that requests without them keep their identity.
+            strategy: self.index_for.iter().fold(self.strategy.as_str().to_owned(), |text, (name, index)| {
+                format!("{text}; {name}={}", index.url)
+            }),
         }
+    }
+
+    /// The indexes that may answer for a package, in order.
+    pub(super) fn indexes_of(&self, name: &PackageName) -> &[IndexAddress] {
+        self.index_for.get(name).map_or(&self.indexes, std::slice::from_ref)
+    }
+
+    /// Addresses with their credentials.
+    pub(super) fn logins(&self) -> Vec<(Url, Login)> {
+        let indexes = self.indexes.iter().chain(self.index_for.values());
+        indexes.filter_map(|index| Some((index.url.clone(), index.login.clone()?))).collect()
     }
 }
 
-fn address(text: &str, origin: &str) -> Result<IndexAddress, SettingsError> {
+fn address(
+    text: &str,
+    origin: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<IndexAddress, SettingsError> {
     let refuse = |text: String, problem| SettingsError::Address { text, origin: origin.to_owned(), problem };
-    let mut url = Url::parse(text.trim()).map_err(|_| refuse(shown(text), "it cannot be parsed"))?;
-    let login = take_from_url(&mut url);
+    let (name, text) = named(text.trim());
+    let mut url = Url::parse(text).map_err(|_| refuse(shown(text), "it cannot be parsed"))?;
+    let in_address = take_from_url(&mut url);
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
         return Err(refuse(url.to_string(), "it is no http or https address"));
     }
-    Ok(IndexAddress { url, login })
+    let in_variables = name.and_then(|name| from_variables(name, environment));
+    Ok(IndexAddress { name: name.map(ToOwned::to_owned), url, login: in_variables.or(in_address) })
+}
+
+/// `name=https://…` → the name and the address.
+fn named(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('=') {
+        Some((name, rest)) if !name.contains(['/', ':']) && rest.contains("://") => (Some(name), rest),
+        _ => (None, text),
+    }
+}
+
+/// `UV_INDEX_<NAME>_USERNAME` and `…_PASSWORD`, or the same with `UPDRAFT_`.
+fn from_variables(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Option<Login> {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    let name: String = name.chars().map(letter).collect();
+    let get = |part: &str| {
+        let names = ["UPDRAFT", "UV"].map(|program| format!("{program}_INDEX_{name}_{part}"));
+        names.iter().find_map(|name| environment(name))
+    };
+    let (user, password) = (get("USERNAME"), get("PASSWORD"));
+    (user.is_some() || password.is_some())
+        .then(|| Login { user: user.unwrap_or_default(), password: password.unwrap_or_default().into() })
 }
 
 /// Text that could not be parsed may still hold a password: what stands before an `@` is left out.
@@ -255,5 +362,37 @@ mod tests {
             error.to_string(),
             "`ftp://host.example/` (command line) is not an index address: it is no http or https address"
         );
+    }
+
+    #[test]
+    fn packages_may_have_an_index_of_their_own() {
+        let flags = Flags {
+            index_url: Some("https://main.example/simple".into()),
+            index_for: vec![("torch".parse().unwrap(), "gpu".into())],
+            ..Flags::default()
+        };
+        let variables = [
+            ("UV_INDEX", "gpu=https://gpu.example/simple"),
+            ("UV_INDEX_GPU_USERNAME", "me"),
+            ("UV_INDEX_GPU_PASSWORD", "secret"),
+            ("UPDRAFT_INDEX_FOR", "torch=https://weaker.example/ own=https://own.example/simple"),
+        ];
+        let settings = resolve(&flags, &Flags::default(), &variables).unwrap();
+        let of = |name: &str| -> Vec<String> {
+            settings.indexes_of(&name.parse().unwrap()).iter().map(|index| index.url.to_string()).collect()
+        };
+        assert_eq!(of("torch"), ["https://gpu.example/simple"]);
+        assert_eq!(of("own"), ["https://own.example/simple"]);
+        assert_eq!(of("other"), ["https://gpu.example/simple", "https://main.example/simple"]);
+        assert_eq!(
+            settings.policy().strategy,
+            "first-index; own=https://own.example/simple; torch=https://gpu.example/simple"
+        );
+        assert_eq!(settings.logins()[0].1.user, "me");
+        assert!(!format!("{settings:?}").contains("secret"));
+
+        let flags = Flags { index_for: vec![("torch".parse().unwrap(), "nowhere".into())], ..flags };
+        let error = resolve(&flags, &Flags::default(), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "`torch=nowhere` (command line) names no index for a package");
     }
 }

@@ -125,7 +125,7 @@ async fn of_index(
     let file = indexed_file(filename, sha256, &offered);
     let is_wheel = source::is_wheel(&offered.filename);
     let metadata_sha256 = if is_wheel {
-        Some(Digest::of(&index.metadata(&offered).await.map_err(failed)?))
+        Some(index.metadata(&offered).await.map_err(failed)?.sha256)
     } else {
         // What an sdist says of itself is the build's to check.
         None

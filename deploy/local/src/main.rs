@@ -9,6 +9,7 @@ mod failure;
 mod failures;
 mod fleet;
 mod ledger;
+mod line;
 mod machine;
 mod measure;
 mod process;
@@ -23,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::airflow::Line;
 use crate::failure::Failure;
+use crate::line::Line;
 use crate::progress::Progress;
 use crate::state::State;
 

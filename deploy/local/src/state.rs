@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::airflow::Line;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, write_json};
+use crate::line::Line;
 
 /// Random bytes behind a secret.
 const SECRET_BYTES: usize = 32;

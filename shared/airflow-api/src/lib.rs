@@ -29,6 +29,7 @@ mod health;
 mod logs;
 mod path;
 mod runs;
+mod token;
 
 pub use api::Api;
 pub use client::{ATTEMPTS, Client, REQUEST_TIMEOUT};

@@ -36,6 +36,11 @@ impl Digest {
         Self(bytes)
     }
 
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         self.to_string()

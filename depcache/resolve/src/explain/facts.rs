@@ -18,6 +18,8 @@ pub(super) enum Fact {
     Line { entry: usize, to: Package },
     /// A constraint line.
     Constraint { entry: usize, to: Package },
+    /// An override line.
+    Override { entry: usize, to: Package },
     /// The base has it and it must stay.
     Protected { package: PackageName, version: Version, protection: Protection },
     /// The base has it, in a version that has to go.
@@ -40,7 +42,7 @@ impl Fact {
     /// Packages that it speaks of.
     pub(super) fn packages(&self) -> Vec<&Package> {
         match self {
-            Self::Line { to, .. } | Self::Constraint { to, .. } => vec![to],
+            Self::Line { to, .. } | Self::Constraint { to, .. } | Self::Override { to, .. } => vec![to],
             Self::Protected { .. } => vec![],
             Self::Requires { package, to, .. } => vec![package, to],
             Self::Shadowed { package }
@@ -77,7 +79,7 @@ impl Leaves {
         leaves.facts.sort_by_key(|fact| match fact {
             Fact::Line { entry, .. } => (0, *entry, String::new()),
             Fact::Shadowed { package } => (1, 0, package.to_string()),
-            Fact::Constraint { entry, .. } => (2, *entry, String::new()),
+            Fact::Constraint { entry, .. } | Fact::Override { entry, .. } => (2, *entry, String::new()),
             Fact::Requires { package, to, .. } => (3, 0, format!("{package} {to}")),
             Fact::NoVersions { package, .. } => (4, 0, package.to_string()),
             Fact::Unusable { package, versions, .. } => (5, 0, format!("{package} {versions}")),
@@ -137,6 +139,7 @@ impl Leaves {
         let fact = match (&edge.why, to) {
             (Why::Line(entry), _) => Fact::Line { entry: *entry, to: to.clone() },
             (Why::Constraint(entry), _) => Fact::Constraint { entry: *entry, to: to.clone() },
+            (Why::Override(entry), _) => Fact::Override { entry: *entry, to: to.clone() },
             (Why::Protected(protection), Package::Named(name)) => {
                 let Some(version) = range.as_singleton() else { return };
                 let (package, version) = (name.clone(), version.clone());
@@ -166,6 +169,10 @@ impl Leaves {
                 match &edge.why {
                     Why::Constraint(entry) => {
                         self.facts.push(Fact::Constraint { entry: *entry, to: to.clone() });
+                        return;
+                    }
+                    Why::Override(entry) => {
+                        self.facts.push(Fact::Override { entry: *entry, to: to.clone() });
                         return;
                     }
                     Why::Requires(text) => texts.push(without_marker(text)),

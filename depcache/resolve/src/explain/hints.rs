@@ -17,8 +17,7 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
                 }
                 // The highest version that would have fitted is what the user most likely wants.
                 let nearest = listing
-                    .versions
-                    .iter()
+                    .states()
                     .rev()
                     .filter(|(version, _)| range.contains(*version))
                     .find_map(|(version, state)| Some((version, state.as_ref().err()?)));
@@ -32,6 +31,10 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
             Fact::Constraint { entry, .. } => {
                 let origin = &provider.graph.input.expanded.constraints[*entry].origin;
                 hints.push(format!("loosen the constraint in {}:{}", origin.file, origin.line));
+            }
+            Fact::Override { entry, .. } => {
+                let origin = &provider.graph.input.expanded.overrides[*entry].origin;
+                hints.push(format!("change the override in {}:{}", origin.file, origin.line));
             }
             _ => {}
         }

@@ -83,14 +83,14 @@ fn summary(provider: &Provider<'_>, leaves: &Leaves, involved: &[Origin]) -> Str
     }
 }
 
-struct Story<'a> {
-    provider: &'a Provider<'a>,
-    leaves: &'a Leaves,
+struct Story<'s, 'a> {
+    provider: &'s Provider<'a>,
+    leaves: &'s Leaves,
     told: BTreeSet<Package>,
     steps: Vec<String>,
 }
 
-impl Story<'_> {
+impl Story<'_, '_> {
     /// Tells what is known about a package, then about what it requires.
     fn visit(&mut self, package: &Package) {
         if !self.told.insert(package.clone()) {
@@ -102,6 +102,14 @@ impl Story<'_> {
                 Fact::Constraint { entry, to } if to == package => {
                     let origin = &self.provider.graph.input.expanded.constraints[*entry].origin;
                     self.say(format!("{} allows only {}", place(origin), origin.text));
+                }
+                Fact::Override { entry, to } if to == package => {
+                    let origin = &self.provider.graph.input.expanded.overrides[*entry].origin;
+                    self.say(format!(
+                        "{} replaces every requirement of it by {}",
+                        place(origin),
+                        origin.text
+                    ));
                 }
                 Fact::Protected { package: name, version, protection } if package.name() == Some(name) => {
                     self.say(format!("the base has {name} {version}, {}", because(*protection)));

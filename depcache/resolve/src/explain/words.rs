@@ -77,7 +77,7 @@ pub(super) fn versions(
     let listing = provider.graph.catalogue.known(name);
     let usable: Vec<&Version> = listing
         .iter()
-        .flat_map(|listing| listing.versions.iter())
+        .flat_map(|listing| listing.states())
         .filter(|(_, state)| state.is_ok())
         .map(|(version, _)| version)
         .collect();
@@ -103,7 +103,7 @@ pub(super) fn no_versions(
         return vec![format!("no index has a package named {name}")];
     }
     let mut by_reason: BTreeMap<&Unavailable, Vec<&Version>> = BTreeMap::new();
-    for (version, state) in &listing.versions {
+    for (version, state) in listing.states() {
         if let (Err(reason), true) = (state, range.contains(version)) {
             by_reason.entry(reason).or_default().push(version);
         }
@@ -113,8 +113,8 @@ pub(super) fn no_versions(
             Fact::Requires { package: from, .. } | Fact::Unusable { package: from, .. } => from == package,
             _ => false,
         });
-        let mut numbers = listing.versions.keys();
-        return match (is_told, numbers.next(), listing.versions.keys().next_back()) {
+        let numbers = listing.numbers();
+        return match (is_told, numbers.first(), numbers.last()) {
             (true, ..) => vec![],
             (false, None, _) | (false, _, None) => vec![format!("{name} has no releases at all")],
             (false, Some(only), Some(last)) if only == last => {

@@ -8,7 +8,7 @@ use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
 use super::{edit, replace, solved, version_of};
-use crate::facts::{Facts, PackageFiles, Requirement};
+use crate::facts::{Facts, Requirement};
 use crate::input::Input;
 use crate::requirements::{Entry, Origin};
 use crate::resolution::{Change, Proposal, ResolveError};
@@ -53,9 +53,8 @@ pub fn propose_cap(
 fn releases(facts: &dyn Facts, package: &PackageName) -> Result<Vec<(Version, i64)>, ResolveError> {
     let files =
         facts.files(package).map_err(|source| ResolveError::Facts { package: package.clone(), source })?;
-    let PackageFiles::Found(files) = files else { return Ok(Vec::new()) };
     let mut releases: std::collections::BTreeMap<Version, i64> = std::collections::BTreeMap::new();
-    for file in files.iter() {
+    for file in files.all() {
         let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
         if let Some(uploaded_ms) = file.upload_time_ms {
             let first = releases.entry(parsed.version().clone()).or_insert(uploaded_ms);

@@ -103,6 +103,10 @@ pub struct Expanded {
     pub requirements: Vec<Entry>,
     /// Constraints, in order.
     pub constraints: Vec<Entry>,
+    /// Overrides (`--override`): replace every requirement of their names, whoever declares it.
+    pub overrides: Vec<Entry>,
+    /// Recommendations (`--prefer`): tried first, given up when a requirement excludes them.
+    pub recommended: Vec<Entry>,
     /// Options.
     pub options: Options,
     /// The files, in the order in which they were read.

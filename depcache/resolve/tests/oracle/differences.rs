@@ -17,38 +17,98 @@ pub(crate) struct Known {
 
 pub(crate) const KNOWN: &[Known] = &[
     Known {
+        name: "arbitrary-equality",
+        example: || json!(["specifiers", "===1.00", grammar::PROBES]),
+        holds: |question, _, _| !is("marker", question) && before_marker(question).contains("==="),
+    },
+    Known {
         name: "arbitrary-equality-in-markers",
         example: || marker("python_version === '3.11'"),
         holds: |question, ours, _| ours.is_null() && any_atom(question, |atom| atom.operator == "==="),
+    },
+    Known {
+        name: "empty-parentheses",
+        example: || json!(["specifiers", "()", grammar::PROBES]),
+        holds: |question, ours, _| {
+            let bare: String = before_marker(question).chars().filter(|c| !c.is_whitespace()).collect();
+            ours.is_null() && bare.contains("()")
+        },
     },
     Known {
         name: "undefined-comparison",
         example: || marker("python_version ~= '3'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
-                atom.operator == "~=" && (!is_version(atom.value) || !atom.value.contains('.'))
+                atom.operator == "~=" && !(is_plain_version(atom.value) && atom.value.contains('.'))
             })
         },
     },
     Known {
-        name: "prefix-with-order",
+        name: "prefix-elsewhere",
         example: || marker("python_version < '3.*'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
-                matches!(atom.operator, "<" | "<=" | ">" | ">=") && atom.value.contains('*')
+                let is_understood = matches!(atom.operator, "==" | "!=") && !atom.is_reversed;
+                atom.value.contains('*') && !is_understood
             })
         },
     },
     Known {
         name: "lists-of-versions",
         example: || marker("python_full_version in '3.10, 3.11'"),
+        holds: |question, _, _| any_atom(question, |atom| atom.operator == "in" && is_version_key(atom.key)),
+    },
+    Known {
+        name: "no-release-number",
+        example: || marker("python_version < '1!2'"),
         holds: |question, _, _| {
-            any_atom(question, |atom| atom.operator.ends_with("in") && is_version_key(atom.key))
+            any_atom(question, |atom| {
+                let prefix = atom.value.strip_suffix(".*").unwrap_or(atom.value);
+                is_version_key(atom.key) && !is_plain_version(prefix)
+            })
+        },
+    },
+    Known {
+        name: "release-candidates-of-python",
+        example: || {
+            let mut question = marker("python_full_version >= '3.13.0'");
+            question[2]["python_full_version"] = json!("3.13.0rc1");
+            question
+        },
+        holds: |question, _, _| {
+            let environments = match question[0].as_str() {
+                Some("marker") => std::slice::from_ref(&question[2]),
+                _ => question[3].as_array().map(Vec::as_slice).unwrap_or_default(),
+            };
+            let is_candidate = |one: &Value| {
+                let full = one["python_full_version"].as_str().unwrap_or_default();
+                full.contains(|c: char| c.is_alphabetic())
+            };
+            environments.iter().any(is_candidate)
+                && any_atom(question, |atom| atom.key == "python_full_version")
+        },
+    },
+    Known {
+        name: "order-of-texts",
+        example: || marker("sys_platform > 'aix'"),
+        holds: |question, _, _| {
+            any_atom(question, |atom| {
+                matches!(atom.operator, "<" | "<=" | ">" | ">=") && !is_version_key(atom.key)
+            })
+        },
+    },
+    Known {
+        name: "empty-extra",
+        example: || marker("extra == ''"),
+        holds: |question, _, _| {
+            any_atom(question, |atom| {
+                atom.key == "extra" && atom.value.parse::<uv_normalize::ExtraName>().is_err()
+            })
         },
     },
     Known {
         name: "release-of-the-kernel",
-        example: || marker("platform_release >= '6'"),
+        example: || marker("platform_release != '6.1.0'"),
         holds: |question, _, _| any_atom(question, |atom| atom.key == "platform_release"),
     },
 ];
@@ -80,14 +140,28 @@ struct Atom<'a> {
     key: &'a str,
     operator: &'a str,
     value: &'a str,
+    is_reversed: bool,
 }
 
 fn is_version_key(key: &str) -> bool {
     grammar::VERSION_KEYS.contains(&key)
 }
 
-fn is_version(text: &str) -> bool {
-    text.parse::<pep440_rs::Version>().is_ok()
+/// A version without epoch and local part, written without blanks.
+fn is_plain_version(text: &str) -> bool {
+    !text.contains(['!', '+'])
+        && !text.contains(char::is_whitespace)
+        && text.parse::<pep440_rs::Version>().is_ok()
+}
+
+fn is(kind: &str, question: &Value) -> bool {
+    question[0] == kind
+}
+
+/// The requirement's text without its marker.
+fn before_marker(question: &Value) -> &str {
+    let text = question[1].as_str().unwrap();
+    if is("requirement", question) { text.split(';').next().unwrap_or_default() } else { text }
 }
 
 /// Whether a comparison of the question's marker is such a one. Damaged texts have comparisons too, roughly.
@@ -100,9 +174,11 @@ fn any_atom(question: &Value, is: impl Fn(&Atom<'_>) -> bool) -> bool {
     };
     let tokens = tokens(text);
     tokens.windows(3).any(|three| match three {
-        [Token::Word(key), Token::Operator(operator), Token::Text(value)]
-        | [Token::Text(value), Token::Operator(operator), Token::Word(key)] => {
-            is(&Atom { key, operator, value })
+        [Token::Word(key), Token::Operator(operator), Token::Text(value)] => {
+            is(&Atom { key, operator, value, is_reversed: false })
+        }
+        [Token::Text(value), Token::Operator(operator), Token::Word(key)] => {
+            is(&Atom { key, operator, value, is_reversed: true })
         }
         _ => false,
     })

@@ -342,7 +342,7 @@ fn locked_file(name: String, version: String) -> impl Strategy<Value = (LockedFi
     })
 }
 
-fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> {
+fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> + use<> {
     let files = || locked_file(name.to_owned(), version.to_owned());
     let folder = || option::of(relative());
     prop_oneof![

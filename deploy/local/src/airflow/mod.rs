@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use airflow_api::Client;
-use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::ledger::Entry;
+use crate::line::Line;
 use crate::machine;
 use crate::process::{Program, until_served};
 use crate::services::{AIRFLOW_LOGS, s3_environment};
@@ -27,20 +27,6 @@ const LOG_CONNECTION: &str = "updraft_logs";
 const START: Duration = Duration::from_mins(3);
 /// Not a secret: there are no stored connections to protect in a database that lives as long as one demo.
 const FERNET_KEY: &str = "6ZbLxVQ2nT9L1m3N2N2kqk8iG2vC6p6xQpKJ3rQ0b1A=";
-
-/// A line of Airflow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-pub(crate) enum Line {
-    /// Airflow 3.3.2: tasks switch to the environment of their run.
-    #[default]
-    #[value(name = "3.3")]
-    #[serde(rename = "3.3")]
-    Three,
-    /// Airflow 2.11.2: a worker process for each environment.
-    #[value(name = "2.11")]
-    #[serde(rename = "2.11")]
-    Two,
-}
 
 /// What installs a base of a line.
 #[derive(Debug, Clone, Copy)]

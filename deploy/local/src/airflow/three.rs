@@ -16,7 +16,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     record: "base.json",
 };
 
-/// See [`super::Line::quick_to_notice`].
+/// See [`crate::line::Line::quick_to_notice`].
 pub(super) const QUICK_TO_NOTICE: [(&str, &str); 2] = [
     ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "30"),
     ("SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL", "5"),

@@ -25,7 +25,7 @@ const USER: &str = "admin";
 /// Creates it. `airflow users create` would want the password as an argument, for everybody to see.
 const CREATE_USER: &str = include_str!("create_user.py");
 
-/// See [`super::Line::quick_to_notice`].
+/// See [`crate::line::Line::quick_to_notice`].
 pub(super) const QUICK_TO_NOTICE: [(&str, &str); 3] = [
     ("SCHEDULER__JOB_HEARTBEAT_SEC", "5"),
     ("SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD", "30"),

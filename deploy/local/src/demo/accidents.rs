@@ -8,9 +8,9 @@ use super::bill::{Bill, Zombie};
 use super::seconds;
 use super::verdict::Verdict;
 use super::watch::Watch;
-use crate::airflow::Line;
 use crate::failure::Failure;
 use crate::fleet;
+use crate::line::Line;
 use crate::process::until;
 use crate::progress::Progress;
 

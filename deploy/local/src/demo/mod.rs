@@ -14,10 +14,10 @@ mod worker_processes;
 
 use std::time::Duration;
 
-use crate::airflow::Line;
 use crate::bring_up;
 use crate::failure::Failure;
 use crate::ledger::write_json;
+use crate::line::Line;
 use crate::progress::Progress;
 use crate::state::{Overrides, State};
 pub(crate) use sync_view::refusal;

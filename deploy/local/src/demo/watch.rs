@@ -11,8 +11,9 @@ use objectstore::Store;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::airflow::{self, Line, REPOSITORY};
+use crate::airflow::{self, REPOSITORY};
 use crate::failure::Failure;
+use crate::line::Line;
 use crate::process::until;
 use crate::services;
 use crate::state::State;
