@@ -35,11 +35,59 @@ pub(crate) const KNOWN: &[Known] = &[
         },
     },
     Known {
+        name: "addresses-are-read",
+        example: || json!(["specifiers", "@ htpts://host.example/a.zip", grammar::PROBES]),
+        holds: |question, ours, theirs| {
+            before_marker(question).contains('@') && (ours.is_null() || theirs.is_null())
+        },
+    },
+    Known {
+        name: "names-that-end-with-a-sign",
+        example: || json!(["requirement", "x[b_]", grammar::PROBES, []]),
+        holds: |_, ours, theirs| {
+            let extras = theirs["extras"].as_array().into_iter().flatten();
+            let mut names = extras.chain([&theirs["name"]]).filter_map(Value::as_str);
+            ours.is_null() && names.any(|name| name.starts_with('-') || name.ends_with('-'))
+        },
+    },
+    Known {
+        name: "mended-requires-python",
+        example: || json!(["requires_python", ">=\"3.8\"", grammar::PYTHONS]),
+        holds: |question, ours, theirs| {
+            let text = question[1].as_str().unwrap().trim();
+            let is_missed =
+                ours.is_null() && (text.is_empty() || text.starts_with(',') || text.ends_with(','));
+            is("requires_python", question) && (theirs.is_null() || is_missed)
+        },
+    },
+    Known {
         name: "undefined-comparison",
         example: || marker("python_version ~= '3'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
-                atom.operator == "~=" && !(is_plain_version(atom.value) && atom.value.contains('.'))
+                atom.operator == "~=" && !(is_plain_version(atom.value) && release_parts(atom.value) > 1)
+            })
+        },
+    },
+    Known {
+        name: "no-blank-after-and",
+        example: || marker("os_name == 'posix' and(python_version > '3')"),
+        holds: |question, ours, _| {
+            let glued = ["and(", "or(", "and'", "or'", "and\"", "or\""];
+            ours.is_null() && glued.iter().any(|glued| question[1].as_str().unwrap().contains(glued))
+        },
+    },
+    Known {
+        name: "parts-that-python-version-has-not",
+        example: || marker("python_version != '2.1.1.*'"),
+        holds: |question, _, _| {
+            any_atom(question, |atom| {
+                let (prefix, is_prefix) = match atom.value.strip_suffix(".*") {
+                    Some(prefix) => (prefix, true),
+                    None => (atom.value, false),
+                };
+                let is_release = prefix.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                atom.key == "python_version" && (!is_release || is_prefix && release_parts(prefix) > 2)
             })
         },
     },
@@ -85,12 +133,14 @@ pub(crate) const KNOWN: &[Known] = &[
                 full.contains(|c: char| c.is_alphabetic())
             };
             environments.iter().any(is_candidate)
-                && any_atom(question, |atom| atom.key == "python_full_version")
+                && any_atom(question, |atom| {
+                    matches!(atom.key, "python_full_version" | "implementation_version")
+                })
         },
     },
     Known {
         name: "order-of-texts",
-        example: || marker("sys_platform > 'aix'"),
+        example: || marker("platform_version < 'x'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
                 matches!(atom.operator, "<" | "<=" | ">" | ">=") && !is_version_key(atom.key)
@@ -152,6 +202,10 @@ fn is_plain_version(text: &str) -> bool {
     !text.contains(['!', '+'])
         && !text.contains(char::is_whitespace)
         && text.parse::<pep440_rs::Version>().is_ok()
+}
+
+fn release_parts(text: &str) -> usize {
+    text.parse::<pep440_rs::Version>().map_or(0, |version| version.release().len())
 }
 
 fn is(kind: &str, question: &Value) -> bool {

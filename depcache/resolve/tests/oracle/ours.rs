@@ -19,7 +19,7 @@ pub(crate) fn answer(question: &Value) -> Value {
             json!(parsed(1).cmp(&parsed(2)) as i8)
         }
         // As they stand in requirements.
-        "specifiers" => Requirement::from_str(&format!("x{}", text(1)))
+        "specifiers" => Requirement::from_str(&format!("x {}", text(1)))
             .map_or(Value::Null, |requirement| json!(admits(&specifiers(&requirement), &question[2]))),
         "requires_python" => LenientVersionSpecifiers::from_str(text(1))
             .map_or(Value::Null, |specifiers| json!(admits_python(&specifiers.into(), &question[2]))),

@@ -31,7 +31,7 @@ def specifiers(text, versions):
 
 
 def specifiers_of_requirement(text, versions):
-    found = requirement("x" + text, versions, [])
+    found = requirement("x " + text, versions, [])
     return None if found is None else found["admits"]
 
 

@@ -178,6 +178,16 @@ fn every_source_has_its_table() {
     mode = "task"
     requested = ["pandas"]
 
+    [tool.updraft.inputs]
+    requirements = [
+        "alpha @ https://host.example/tree.tar.gz",
+        "beta>=2",
+    ]
+    constraints-sha256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    rules = "prefer"
+    protect = ["attrs"]
+    exclude-newer = "2026-01-01T00:00:00Z"
+
     [tool.updraft.base-pins]
     six = "1.17.0"
     "#);
