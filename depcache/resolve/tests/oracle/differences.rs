@@ -55,8 +55,8 @@ pub(crate) const KNOWN: &[Known] = &[
         example: || json!(["requires_python", ">=\"3.8\"", grammar::PYTHONS]),
         holds: |question, ours, theirs| {
             let text = question[1].as_str().unwrap().trim();
-            let is_missed =
-                ours.is_null() && (text.is_empty() || text.starts_with(',') || text.ends_with(','));
+            let is_missed = ours.is_null()
+                && (text.is_empty() || text.starts_with(',') || text.ends_with(',') || text.contains(",,"));
             is("requires_python", question) && (theirs.is_null() || is_missed)
         },
     },
@@ -108,7 +108,7 @@ pub(crate) const KNOWN: &[Known] = &[
     },
     Known {
         name: "no-release-number",
-        example: || marker("python_version < '1!2'"),
+        example: || marker("python_full_version < '1!2'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
                 let prefix = atom.value.strip_suffix(".*").unwrap_or(atom.value);
