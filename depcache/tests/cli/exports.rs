@@ -23,7 +23,11 @@ fn export(world: &World, format: &str) -> String {
 
 #[test]
 fn licences_are_listed() {
-    insta::assert_snapshot!(export(&locked(), "licenses"), @"");
+    insta::assert_snapshot!(export(&locked(), "licenses"), @r"
+    Apache-2.0 OR MIT	alpha 1.0
+    BSD License	beta 1.0
+    unknown	gamma 1.0+cu1
+    ");
 }
 
 #[test]
@@ -46,8 +50,12 @@ fn a_bill_of_materials() {
         .iter()
         .map(|one| format!("{} {} {}", one["purl"], one["licenses"], one["hashes"][0]["alg"]))
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
-    insta::assert_snapshot!(document["dependencies"], @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    "pkg:pypi/alpha@1.0" [{"expression":"Apache-2.0 OR MIT"}] "SHA-256"
+    "pkg:pypi/beta@1.0" [{"license":{"name":"BSD License"}}] "SHA-256"
+    "pkg:pypi/gamma@1.0%2Bcu1" null "SHA-256"
+    "#);
+    insta::assert_snapshot!(document["dependencies"], @r#"[{"dependsOn":["pkg:pypi/alpha@1.0"],"ref":"environment"},{"dependsOn":["pkg:pypi/beta@1.0"],"ref":"pkg:pypi/alpha@1.0"},{"dependsOn":["pkg:pypi/gamma@1.0%2Bcu1"],"ref":"pkg:pypi/beta@1.0"},{"dependsOn":[],"ref":"pkg:pypi/gamma@1.0%2Bcu1"}]"#);
     // The validator of the format's authors, where it is installed.
     let Some(python) = crate::lock_peers::peer("python") else { return };
     world.write("bom.json", &text);

@@ -3,7 +3,10 @@
 use crate::index_server::{Fault, Wheel};
 use crate::world::{Ran, World};
 
-fn newer_beta(world: &World) {
+/// A later day: beta has a new release, and no page of the index is remembered.
+fn newer_beta(world: &mut World) {
+    let cache = world.path("cache-of-later").display().to_string();
+    world.set("UPDRAFT_CACHE_DIR", &cache);
     world.index.add(&Wheel { name: "beta", version: "2.0", requires: &[], code: "VALUE = 2" });
 }
 
@@ -40,9 +43,9 @@ fn a_check_needs_no_network() {
 
 #[test]
 fn versions_stay_until_they_are_given_up() {
-    let world = locked();
+    let mut world = locked();
     let before = std::fs::read(world.path("pylock.toml")).unwrap();
-    newer_beta(&world);
+    newer_beta(&mut world);
     assert_eq!(lock(&world, &["--write"]).code, 0);
     assert_eq!(std::fs::read(world.path("pylock.toml")).unwrap(), before);
 
@@ -70,12 +73,23 @@ fn a_stale_lock_is_told_and_refused() {
     world.write("requirements.txt", "alpha>=1\nbeta\n");
     let ran = lock(&world, &["--check"]);
     assert_eq!(ran.code, 1);
-    insta::assert_snapshot!(ran.stdout, @"");
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stdout, @r"
+    inputs   `alpha>=1` is required, the lock was made with `alpha`
+    inputs   `beta` is required, and was not when the lock was made
+    ");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: pylock.toml is not what the requirements give
+    hint: lock again and commit it
+    ");
 
     let ran = world.run(&["build", "requirements.txt", "--base", "none"]);
     assert_eq!(ran.code, 65);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: pylock.toml is not what requirements.txt says
+      - `alpha>=1` is required, the lock was made with `alpha`
+      - `beta` is required, and was not when the lock was made
+    hint: lock again with `depcache lock requirements.txt -o pylock.toml` and commit it, or add --relock
+    ");
     world.assert_nothing_published();
 
     let ran = world.run(&["build", "requirements.txt", "--base", "none", "--relock"]);
@@ -89,13 +103,16 @@ fn a_missing_lock_is_a_failed_check() {
     world.write("requirements.txt", "alpha\n");
     let ran = lock(&world, &["--check"]);
     assert_eq!(ran.code, 1);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: there is no pylock.toml
+    hint: write it with `depcache lock … -o pylock.toml`
+    ");
 }
 
 #[test]
 fn a_lock_beside_the_requirements_is_used_as_it_is() {
-    let world = locked();
-    newer_beta(&world);
+    let mut world = locked();
+    newer_beta(&mut world);
     let build = || world.run(&["build", "requirements.txt", "--base", "none"]);
     let first = build();
     assert_eq!(first.code, 0, "{}", first.stderr);
@@ -114,18 +131,21 @@ fn a_lock_of_another_tool_is_left_aside_with_a_word() {
     let ran = world.run(&["build", "requirements.txt", "--base", "none"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let warning = ran.stderr.lines().find(|line| line.starts_with("warning:")).unwrap();
-    insta::assert_snapshot!(warning, @"");
+    insta::assert_snapshot!(warning, @"warning: pylock.toml was written by uv and names no base: it was left aside, and the requirements resolved");
     // And it is not overwritten by accident.
     let ran = lock(&world, &["--write"]);
     assert_eq!(ran.code, 65);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the lock pylock.toml cannot be used: uv wrote it, and it has no [tool.updraft] table: it says for no base and target what to install
+    hint: lock with `depcache lock requirements.txt -o pylock.toml`; other tools read that lock too
+    ");
     assert_eq!(lock(&world, &["--write", "--upgrade"]).code, 0);
 }
 
 /// What a repository locks for its image is what a laptop without that image gets.
 #[test]
 fn the_same_versions_on_a_laptop() {
-    let world = World::with_packages();
+    let mut world = World::with_packages();
     world.write("requirements.txt", "alpha\n");
     // An image that has beta 1.0.
     let described = world.run(&["base", "describe", "--python", "python3", "-o", "image.json"]);
@@ -140,12 +160,12 @@ fn the_same_versions_on_a_laptop() {
     assert_eq!(versions(&world, "pylock.toml"), ["alpha 1.0"]);
 
     // Newer releases came out since.
-    newer_beta(&world);
+    newer_beta(&mut world);
     world.index.add(&Wheel { name: "alpha", version: "2.0", requires: &["beta>=1"], code: "import beta" });
     let ran = world.run(&["fetch", "requirements.txt", "--base", "none", "--to", "volume"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let warning = ran.stderr.lines().find(|line| line.starts_with("warning:")).unwrap();
-    insta::assert_snapshot!(warning, @"");
+    insta::assert_snapshot!(warning, @"warning: pylock.toml was made for another base; resolved for this one with its versions preferred: the same versions");
     let python = std::path::Path::new(ran.stdout.trim()).join("bin/python");
     let code = "import alpha, beta; from importlib.metadata import version as v; print(v('alpha'), v('beta'), beta.VALUE)";
     let output = std::process::Command::new(python).args(["-c", code]).output().unwrap();
