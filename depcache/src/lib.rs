@@ -30,13 +30,16 @@
 
 pub mod base;
 pub mod build;
+pub mod direct;
 pub mod environment;
 pub mod export;
 pub mod facts;
 pub mod index;
 pub mod layers;
 pub mod lock;
+pub mod options;
 pub mod progress;
 mod propose;
 pub mod session;
+pub mod source;
 pub mod verify;

@@ -3,34 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::requirements::ReadError;
+use depcache_resolve::requirements::{Outside, ReadError, Selection, is_remote};
 use depcache_resolve::{
-    BasePolicy, Conflict, Expanded, Input, Prerelease, Proposal, RequirementsError, Resolution, ResolveError,
+    Conflict, DirectReference, Expanded, Proposal, RequirementsError, Resolution, ResolveError,
 };
 use domain::canonical::CanonicalError;
 use domain::{BaseRecord, Request};
-use pep440_rs::Version;
 use uv_normalize::PackageName;
 
+use crate::direct;
 use crate::facts::IndexFacts;
-use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+use crate::index::{
+    Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
+};
 use crate::lock::LockInputs;
+pub use crate::options::Options;
 use crate::progress::Progress;
-
-/// What decides a resolution beside requirements, base and indexes.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// `--base-policy`.
-    pub base_policy: BasePolicy,
-    /// `--protect`.
-    pub protect: BTreeSet<PackageName>,
-    /// `--prerelease`.
-    pub prerelease: Prerelease,
-    /// `--exclude-newer`.
-    pub exclude_newer: Option<jiff::Timestamp>,
-    /// Pins of an earlier lock, preferred while they fit.
-    pub preferences: BTreeMap<PackageName, Version>,
-}
+use crate::source::Frontend;
 
 /// A base with everything that resolving for it needs.
 #[derive(Debug, Clone)]
@@ -62,6 +51,12 @@ pub struct Files {
     pub requirements: Vec<String>,
     /// Constraints files, likewise.
     pub constraints: Vec<String>,
+    /// What of projects (`pyproject.toml`) is wanted.
+    pub selection: Selection,
+    /// Files whose lines replace every requirement of their names, likewise.
+    pub overrides: Vec<String>,
+    /// Files whose lines are tried first and given up when needed, likewise.
+    pub recommended: Vec<String>,
 }
 
 /// Why no index client could be made.
@@ -93,12 +88,64 @@ impl Session {
         }
     }
 
-    /// Reads requirements and constraints with everything that they include. Blocking.
+    /// Reads requirements and constraints with everything that they include. Blocking; inside a runtime when files
+    /// are at addresses.
     pub fn expand(&self, files: &Files) -> Result<Expanded, RequirementsError> {
         let requirements: Vec<&str> = files.requirements.iter().map(String::as_str).collect();
         let constraints: Vec<&str> = files.constraints.iter().map(String::as_str).collect();
-        let read = |path: &str| read_file(&files.root, path);
-        depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)
+        let read = |path: &str| {
+            if is_remote(path) { self.read_remote(path) } else { read_file(&files.root, path) }
+        };
+        let name = |reference: &DirectReference| direct::name(self, reference);
+        let exists = |path: &str| files.root.join(path).exists();
+        let outside = Outside {
+            read: &read,
+            exists: &exists,
+            name: &name,
+            variables: &self.variables,
+            selection: &files.selection,
+        };
+        let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
+        for (files, entries) in
+            [(&files.overrides, &mut expanded.overrides), (&files.recommended, &mut expanded.recommended)]
+        {
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            *entries = depcache_resolve::requirements::only_requirements(&files, &read, &self.variables)?;
+        }
+        direct::seal(&mut expanded);
+        Ok(expanded)
+    }
+
+    /// Settings of a client for what requirements name by address, before it is known which indexes they name.
+    pub(crate) fn settings_without_index(&self) -> Result<Settings, SettingsError> {
+        let environment = |name: &str| self.variables.get(name).cloned();
+        Settings::without_index(&environment, self.offline)
+    }
+
+    /// A requirements or constraints file at an address.
+    fn read_remote(&self, address: &str) -> Result<Vec<u8>, ReadError> {
+        let refuse = |retryable, source: Box<dyn std::error::Error + Send + Sync>| ReadError::Unavailable {
+            retryable,
+            source,
+        };
+        let url = reqwest::Url::parse(address).map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let settings = self.settings_without_index();
+        let mut settings = settings.map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        settings.places.extend(IndexAddress::with_login(url.clone()));
+        let mut plain = url;
+        // Both fail only for addresses without a host, which have no credentials either.
+        plain.set_username("").and_then(|()| plain.set_password(None)).ok();
+        let client =
+            Index::new(settings, self.cache.clone()).map_err(|error| refuse(false, Box::new(error)))?;
+        let runtime =
+            tokio::runtime::Handle::try_current().map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let limit_bytes = depcache_resolve::requirements::MAX_FILE_BYTES as u64;
+        let read = runtime.block_on(client.document(&plain, limit_bytes));
+        match read {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(IndexError::NotFound { .. }) => Err(ReadError::NotFound),
+            Err(error) => Err(refuse(error.is_retryable(), Box::new(error))),
+        }
     }
 
     /// A client of the indexes that flags, files and settings name. Blocking: may ask the interpreter's pip.
@@ -116,9 +163,11 @@ impl Session {
             files: &files,
             environment: &environment,
             python: Some(Path::new(&self.base.base.interpreter.executable)),
+            cache: Some(&self.cache),
         };
-        let settings =
+        let mut settings =
             Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;
+        settings.places = direct::logins(expanded);
         Index::new(settings, self.cache.clone()).map_err(OpenError::Client)
     }
 
@@ -129,44 +178,30 @@ impl Session {
                 .iter()
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
-                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
-                    format!("{}{}", entry.requirement, hashes.into_iter().collect::<String>())
+                        entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
+                    format!("{entry}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
         };
-        let mut protected: BTreeSet<String> = self.base.loaded.iter().cloned().collect();
-        protected.extend(self.options.protect.iter().map(ToString::to_string));
-        // Rules of their own kind ride with the policy's name, so that they are part of the identity.
-        let policy = match self.options.base_policy {
-            BasePolicy::Prefer => "prefer",
-            BasePolicy::Strict => "strict",
-        };
-        let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
-        let mut base_policy = match prerelease {
-            Prerelease::IfNecessary => policy.to_owned(),
-            Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
-            Prerelease::Allow => format!("{policy}; prerelease=allow"),
-            Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
-        };
-        let preferences = &self.options.preferences;
-        if !preferences.is_empty() {
-            let pins: BTreeMap<_, _> =
-                preferences.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
-            base_policy.push_str("; preferred=");
-            base_policy.push_str(&domain::Digest::of_canonical(&pins)?.hex());
-        }
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
             constraints: lines(&expanded.constraints),
             base_id: self.base.base.id()?,
-            base_policy,
-            protected: protected.into_iter().collect(),
+            // Rules of their own kind ride with the policy's name, so that they are part of the identity.
+            base_policy: self.options.policy(expanded),
+            protected: self.options.protected(&self.base),
             index: index.settings().policy(),
             exclude_newer: self.options.exclude_newer.map(|moment| moment.to_string()),
             verify: "imports".into(),
         })
+    }
+
+    /// Facts of the index, source distributions included.
+    fn facts(frontend: &Frontend) -> IndexFacts {
+        IndexFacts::new(frontend.index().clone(), tokio::runtime::Handle::current())
+            .with_frontend(frontend.clone())
     }
 
     /// What a lock of these requirements is made from.
@@ -178,21 +213,19 @@ impl Session {
         LockInputs::new(&plain.request(expanded, index)?, &expanded.options, &protect)
     }
 
-    fn input(&self, expanded: &Expanded) -> Input {
-        Input {
-            base_policy: self.options.base_policy,
-            protect: self.options.protect.clone(),
-            prerelease: self.options.prerelease,
-            exclude_newer_ms: self.options.exclude_newer.map(jiff::Timestamp::as_millisecond),
-            preferences: self.options.preferences.clone(),
-            ..Input::new(expanded.clone(), self.base.clone())
-        }
-    }
-
     /// Resolves on a blocking thread.
     pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        self.resolve_with(&Frontend::new(self, index), expanded).await
+    }
+
+    /// [`Session::resolve`] with a frontend that knows what is being built around.
+    pub(crate) async fn resolve_with(
+        &self,
+        frontend: &Frontend,
+        expanded: &Expanded,
+    ) -> Result<Resolution, ResolveError> {
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
     }
 
@@ -204,8 +237,8 @@ impl Session {
         resolution: Resolution,
         name: PackageName,
     ) -> Result<depcache_resolve::why::Answer, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::why::why(&input, &facts, &resolution, &name)).await
     }
 
@@ -216,9 +249,21 @@ impl Session {
         expanded: &Expanded,
         conflict: Conflict,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
+    }
+
+    /// Looks for the smallest changes of the user's lines that resolve `conflict`, best first.
+    pub async fn propose_all(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        conflict: Conflict,
+    ) -> Result<Vec<Proposal>, ResolveError> {
+        let input = self.options.input(expanded, &self.base);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose_all(&input, &facts, &conflict)).await
     }
 
     /// Looks for an upper bound of `culprit` under which `failing` may work.
@@ -229,8 +274,8 @@ impl Session {
         failing: PackageName,
         culprit: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
 
@@ -241,8 +286,8 @@ impl Session {
         expanded: &Expanded,
         failing: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
     }
 }

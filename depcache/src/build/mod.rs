@@ -29,13 +29,15 @@ use std::time::Instant;
 use depcache_resolve::requirements::SourceFile;
 use depcache_resolve::{Change, Expanded, ResolveError};
 use domain::environment::ImportCheck;
-use domain::{EnvId, Manifest, RequestId, keys};
+use domain::{EnvId, LockId, Manifest, RequestId, keys};
 use objectstore::Store;
 
+use crate::environment::fetch;
 use crate::index::Index;
 use crate::lock::{Lock, LockedSource};
 use crate::progress::Event;
 use crate::session::{Files, Session, blocking};
+use crate::source::Frontend;
 use materials::{Tally, prepare, since_ms};
 
 /// Where and for which base is built.
@@ -191,7 +193,9 @@ async fn resolve_and_install(
     session.progress.tell(Event::Finished { step: "resolve", took_ms: resolve_ms, outcome: &outcome });
     let mut built = install(context, index, &lock, Some(request)).await?;
     built.timings_ms.insert("resolve".into(), resolve_ms);
-    built.warnings.splice(0..0, resolution.warnings.iter().map(ToString::to_string));
+    let departures = resolution.departures.iter().map(|one| format!("not as recommended: {one}"));
+    let told = resolution.warnings.iter().map(ToString::to_string).chain(departures);
+    built.warnings.splice(0..0, told);
     Ok(built)
 }
 
@@ -226,7 +230,8 @@ async fn install(
     let scratch = tempfile::tempdir_in(scratch_parent(context)?)
         .map_err(|source| BuildError::Disk { path: context.session.cache.scratch_dir(), source })?;
     let tally = Tally::default();
-    let materials = prepare(context, index, lock, &scratch.path().join("staging"), &tally).await?;
+    let frontend = Frontend::new(&context.session, index);
+    let materials = prepare(context, &frontend, lock, &scratch.path().join("staging"), &tally).await?;
     let manifest = publish::manifest(&context.session.base.base, lock, &materials).await?;
     let env_id = publish::manifest_and_lock(&context.store, lock, &manifest).await?;
 
@@ -257,6 +262,31 @@ async fn install(
     };
     publish::attestation_and_alias(context, &built, request).await?;
     Ok(built)
+}
+
+/// Resolves, builds layers, composes on the context's volume, and nothing more: what build environments need. Their
+/// answer is not kept as an alias: they follow new releases of what they require.
+pub(crate) async fn compose(
+    context: &Context,
+    frontend: &Frontend,
+    expanded: &Expanded,
+) -> Result<(PathBuf, LockId), BuildError> {
+    let session = &context.session;
+    let resolved = session.resolve_with(frontend, expanded).await;
+    let resolution = resolved.map_err(|error| match error {
+        ResolveError::Conflict(conflict) => BuildError::Unsolvable { conflict, proposal: None },
+        other => BuildError::Resolve(other),
+    })?;
+    let lock =
+        Lock::new(&session.base.base, &resolution, frontend.index()).await.map_err(BuildError::Lock)?;
+    let scratch = tempfile::tempdir_in(scratch_parent(context)?)
+        .map_err(|source| BuildError::Disk { path: session.cache.scratch_dir(), source })?;
+    let materials = prepare(context, frontend, &lock, scratch.path(), &Tally::default()).await?;
+    let manifest = publish::manifest(&session.base.base, &lock, &materials).await?;
+    let env_id = publish::manifest_and_lock(&context.store, &lock, &manifest).await?;
+    let volume = context.volume.clone().unwrap_or_else(|| session.cache.builders_dir());
+    let fetched = fetch(&context.store, env_id, &session.base, &volume).await;
+    Ok((fetched.map_err(BuildError::Environment)?.path, manifest.lock_id))
 }
 
 fn scratch_parent(context: &Context) -> Result<PathBuf, BuildError> {

@@ -13,7 +13,9 @@ mod locked;
 mod output;
 mod progress;
 mod proposal;
+mod rules;
 mod show;
+mod sources;
 mod upgrade;
 mod why;
 

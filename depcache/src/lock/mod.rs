@@ -66,7 +66,8 @@ pub struct LockedPackage {
     pub index: Option<String>,
     /// What it is installed from.
     pub source: LockedSource,
-    /// sha256 of the METADATA that was resolved with; the wheel's own must be the same.
+    /// What was resolved with: for a wheel sha256 of its METADATA, for sources [`crate::source::metadata_digest`]. The
+    /// wheel that is used must say the same.
     pub metadata_sha256: Option<Digest>,
 }
 

@@ -99,11 +99,11 @@ impl Story<'_, '_> {
         let leaves = self.leaves;
         for fact in &leaves.facts {
             match fact {
-                Fact::Constraint { entry, to } if to == package => {
+                Fact::Constraint { entry, to, .. } if to == package => {
                     let origin = &self.provider.graph.input.expanded.constraints[*entry].origin;
                     self.say(format!("{} allows only {}", place(origin), origin.text));
                 }
-                Fact::Override { entry, to } if to == package => {
+                Fact::Override { entry, to, .. } if to == package => {
                     let origin = &self.provider.graph.input.expanded.overrides[*entry].origin;
                     self.say(format!(
                         "{} replaces every requirement of it by {}",
@@ -143,6 +143,11 @@ impl Story<'_, '_> {
                 self.visit(to);
             }
         }
+        for (from, to) in leaves.facts.iter().filter_map(Fact::limits) {
+            if from == package {
+                self.visit(to);
+            }
+        }
         // What is required of `name[extra]` is told of `name`, and the other way round.
         let same: Vec<Package> = leaves
             .facts
@@ -163,7 +168,8 @@ impl Story<'_, '_> {
     }
 }
 
-fn because(protection: Protection) -> &'static str {
+/// Why a distribution of the base stays.
+pub(crate) fn because(protection: Protection) -> &'static str {
     match protection {
         Protection::Airflow => "protected because it is Airflow itself",
         Protection::Loaded => "protected because Airflow has it loaded",

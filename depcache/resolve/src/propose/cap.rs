@@ -7,10 +7,10 @@ use pep508_rs::{MarkerTree, VersionOrUrl};
 use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
-use super::{edit, replace, solved, version_of};
+use super::{Place, edit, replace, solved, version_of};
 use crate::facts::{Facts, Requirement};
 use crate::input::Input;
-use crate::requirements::{Entry, Origin};
+use crate::requirements::{Entry, Origin, is_project};
 use crate::resolution::{Change, Proposal, ResolveError};
 use crate::solve::resolve;
 
@@ -44,22 +44,29 @@ pub fn propose_cap(
     let Some(cap) = newest_then.and_then(|then| cap(&then, &young)) else { return Ok(None) };
     let why = format!("{failing} {old} is older than {culprit} {cap} and does not work with {young}");
     let mut capped = input.clone();
-    let change = add(&mut capped, failing, culprit, &cap, why);
+    let Some(change) = add(&mut capped, failing, culprit, &cap, why) else { return Ok(None) };
     let Some(resolution) = solved(resolve(&capped, facts))? else { return Ok(None) };
     Ok(Some(Proposal { changes: vec![change], expanded: capped.expanded, resolution }))
 }
 
-/// Releases with the moment of their first upload.
+/// Releases with the moment of their first upload; without those whose moment the index does not tell.
 fn releases(facts: &dyn Facts, package: &PackageName) -> Result<Vec<(Version, i64)>, ResolveError> {
+    let all = uploads(facts, package)?.into_iter();
+    Ok(all.filter_map(|(version, uploaded_ms)| Some((version, uploaded_ms?))).collect())
+}
+
+/// All releases, ascending, with the moment of their first upload, when the index tells it.
+pub(super) fn uploads(
+    facts: &dyn Facts,
+    package: &PackageName,
+) -> Result<Vec<(Version, Option<i64>)>, ResolveError> {
     let files =
         facts.files(package).map_err(|source| ResolveError::Facts { package: package.clone(), source })?;
-    let mut releases: std::collections::BTreeMap<Version, i64> = std::collections::BTreeMap::new();
+    let mut releases: std::collections::BTreeMap<Version, Option<i64>> = std::collections::BTreeMap::new();
     for file in files.all() {
         let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
-        if let Some(uploaded_ms) = file.upload_time_ms {
-            let first = releases.entry(parsed.version().clone()).or_insert(uploaded_ms);
-            *first = uploaded_ms.min(*first);
-        }
+        let first = releases.entry(parsed.version().clone()).or_insert(file.upload_time_ms);
+        *first = (*first).into_iter().chain(file.upload_time_ms).min();
     }
     Ok(releases.into_iter().collect())
 }
@@ -78,13 +85,16 @@ fn add(
     culprit: &PackageName,
     cap: &Version,
     why: String,
-) -> Change {
+) -> Option<Change> {
     let below = VersionSpecifier::less_than_version(cap.clone());
     let expanded = &mut input.expanded;
     let position_of =
         |name: &PackageName| expanded.requirements.iter().position(|entry| entry.requirement.name == *name);
     if let Some(position) = position_of(culprit) {
         let entry = &expanded.requirements[position];
+        if entry.direct.is_some() {
+            return None;
+        }
         let known = match &entry.requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(known)) => known.clone(),
             _ => VersionSpecifiers::empty(),
@@ -92,7 +102,13 @@ fn add(
         let written = edit::specifiers(&entry.origin.text);
         let comma = if written.is_empty() { "" } else { "," };
         let specifiers: VersionSpecifiers = known.iter().cloned().chain([below]).collect();
-        return replace(expanded, position, specifiers, &format!("{written}{comma}<{cap}"), why);
+        return Some(replace(
+            expanded,
+            Place::Requirement(position),
+            specifiers,
+            &format!("{written}{comma}<{cap}"),
+            why,
+        ));
     }
     let text = format!("{culprit}<{cap}");
     let behind = position_of(failing).map(|position| {
@@ -105,6 +121,10 @@ fn add(
         let lines = file.map_or(0, |file| file.text.lines().count());
         (expanded.requirements.len(), path, lines)
     });
+    // A new line is one of a requirements file; into an array of TOML it does not go.
+    if is_project(&file) {
+        return None;
+    }
     let line = edit::insert(expanded, &file, line, &text);
     let requirement = Requirement {
         name: culprit.clone(),
@@ -114,6 +134,6 @@ fn add(
         origin: None,
     };
     let origin = Origin { file: file.clone(), line, last_line: line, text: text.clone() };
-    expanded.requirements.insert(position, Entry { requirement, hashes: Vec::new(), origin });
-    Change { file, line, before: None, after: text, why }
+    expanded.requirements.insert(position, Entry { requirement, direct: None, hashes: Vec::new(), origin });
+    Some(Change { file, line, before: None, after: text, why })
 }
