@@ -158,6 +158,12 @@ fn the_same_versions_on_a_laptop() {
     let ran = world.run(&["lock", "requirements.txt", "--base", "image.json", "--write"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(versions(&world, "pylock.toml"), ["alpha 1.0"]);
+    let ran = world.run(&["lock", "requirements.txt", "--base", "image.json", "--check"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = lock(&world, &["--check"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stderr, @"");
 
     // Newer releases came out since.
     newer_beta(&mut world);

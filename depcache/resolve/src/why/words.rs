@@ -47,7 +47,10 @@ impl fmt::Display for Answer {
         if self.version.is_none() && self.not_applying.is_empty() {
             writeln!(f, "  nothing in the environment names it")?;
         }
-        section(f, "does not count", &self.not_applying)
+        if self.version.is_none() {
+            section(f, "does not count", &self.not_applying)?;
+        }
+        Ok(())
     }
 }
 
