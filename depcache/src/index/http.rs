@@ -192,6 +192,11 @@ impl Http {
             return Ok(response);
         }
         let (url, code) = (url.to_string(), status.as_u16());
+        if status.is_redirection() {
+            // The client leaves alone what it cannot follow.
+            let problem = "it is no http or https address";
+            return Err(Failed::Final(IndexError::Redirected { url, problem }));
+        }
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failed::Final(IndexError::Denied { url, status: code })
