@@ -7,7 +7,12 @@ use crate::world::{Ran, World};
 #[track_caller]
 fn locked(ran: Ran) {
     let ran = ran.ok();
-    assert!(!ran.stdout.contains("secret") && !ran.stderr.contains("secret"), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        !ran.stdout.contains("hunter2hunter2") && !ran.stderr.contains("hunter2hunter2"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]
@@ -15,20 +20,24 @@ fn address_netrc_and_variables() {
     let world = World::new();
     let index = world.index("auth");
     world.lock(&["--index-url", &index]).failed(69, "refuses access (HTTP 401)");
-    let with_login = index.replace("localhost", "me:secret@localhost");
+    let with_login = index.replace("localhost", "me:hunter2hunter2@localhost");
     locked(world.lock(&["--index-url", &with_login, "--cache-dir", "c1"]));
 
-    std::fs::write(world.path(".netrc"), "machine localhost login me password secret\n").unwrap();
+    std::fs::write(world.path(".netrc"), "machine localhost login me password hunter2hunter2\n").unwrap();
     locked(world.lock(&["--index-url", &index, "--cache-dir", "c2"]));
     std::fs::remove_file(world.path(".netrc")).unwrap();
 
     let mut world = World::new();
     let named = format!("my-own={}", world.index("auth"));
     world.set("UV_INDEX_MY_OWN_USERNAME", "me");
-    world.set("UV_INDEX_MY_OWN_PASSWORD", "secret");
+    world.set("UV_INDEX_MY_OWN_PASSWORD", "hunter2hunter2");
     locked(world.lock(&["--index-url", &named]));
-    let cached =
-        std::process::Command::new("grep").arg("-r").arg("secret").arg(world.path("cache")).output().unwrap();
+    let cached = std::process::Command::new("grep")
+        .arg("-r")
+        .arg("hunter2hunter2")
+        .arg(world.path("cache"))
+        .output()
+        .unwrap();
     assert!(cached.stdout.is_empty(), "credentials in the cache");
 }
 
@@ -38,7 +47,7 @@ fn the_keyring_program() {
     let bin = world.path("bin");
     std::fs::create_dir(&bin).unwrap();
     let program = "#!/bin/sh\necho \"$*\" >> \"$HOME/keyring.log\"\n\
-                   case \"$1\" in get) echo secret;; *) echo me; echo secret;; esac\n";
+                   case \"$1\" in get) echo hunter2hunter2;; *) echo me; echo hunter2hunter2;; esac\n";
     std::fs::write(bin.join("keyring"), program).unwrap();
     std::fs::set_permissions(bin.join("keyring"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());

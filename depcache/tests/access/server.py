@@ -16,7 +16,7 @@ import zipfile
 
 LOG, TLS = sys.argv[1], sys.argv[2:]
 JSON = "application/vnd.pypi.simple.v1+json"
-LOGIN = "Basic " + base64.b64encode(b"me:secret").decode()
+LOGIN = "Basic " + base64.b64encode(b"me:hunter2hunter2").decode()
 tries = collections.Counter()
 
 
