@@ -19,6 +19,7 @@ use crate::facts::IndexFacts;
 use crate::index::{
     Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
 };
+use crate::lock::LockInputs;
 use crate::progress::Progress;
 use crate::source::{BuildRules, Frontend};
 
@@ -147,11 +148,9 @@ impl Session {
         plain.set_username("").and_then(|()| plain.set_password(None)).ok();
         let client =
             Index::new(settings, self.cache.clone()).map_err(|error| refuse(false, Box::new(error)))?;
-        let runtime =
-            tokio::runtime::Handle::try_current().map_err(|error| ReadError::Unreadable(Box::new(error)))?;
         let limit_bytes = depcache_resolve::requirements::MAX_FILE_BYTES as u64;
-        let read = runtime.block_on(client.document(&plain, limit_bytes));
-        match read {
+        let read = wait(client.document(&plain, limit_bytes));
+        match read.map_err(|error| ReadError::Unreadable(Box::new(error)))? {
             Ok(bytes) => Ok(bytes.to_vec()),
             Err(IndexError::NotFound { .. }) => Err(ReadError::NotFound),
             Err(error) => Err(refuse(error.is_retryable(), Box::new(error))),
@@ -218,6 +217,13 @@ impl Session {
                 write!(base_policy, "; {rule}={names}").ok();
             }
         }
+        let preferences = &self.options.preferences;
+        if !preferences.is_empty() {
+            let pins: BTreeMap<_, _> =
+                preferences.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
+            base_policy.push_str("; preferred=");
+            base_policy.push_str(&domain::Digest::of_canonical(&pins)?.hex());
+        }
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
@@ -235,6 +241,15 @@ impl Session {
         let mut expanded = expanded.clone();
         expanded.options.no_binary = expanded.options.no_binary.and(&self.options.no_binary);
         expanded
+    }
+
+    /// What a lock of these requirements is made from.
+    pub fn lock_inputs(&self, expanded: &Expanded, index: &Index) -> Result<LockInputs, CanonicalError> {
+        let mut plain = self.clone();
+        // An earlier lock is no input of the next one: what it says, the lock itself holds.
+        plain.options.preferences.clear();
+        let protect: Vec<_> = self.options.protect.iter().map(ToString::to_string).collect();
+        LockInputs::new(&plain.request(expanded, index)?, &expanded.options, &protect)
     }
 
     fn input(&self, expanded: &Expanded) -> Input {
@@ -269,6 +284,19 @@ impl Session {
         let input = self.input(expanded);
         let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
+    }
+
+    /// Why the environment of `resolution` has a package, or has it not.
+    pub async fn why(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        resolution: Resolution,
+        name: PackageName,
+    ) -> Result<depcache_resolve::why::Answer, ResolveError> {
+        let input = self.input(expanded);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::why::why(&input, &facts, &resolution, &name)).await
     }
 
     /// Looks for the smallest change of the user's lines that resolves `conflict`.
@@ -315,6 +343,12 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// Waits for a future from code that blocks; inside a runtime with several threads.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> Result<T, tokio::runtime::TryCurrentError> {
+    let runtime = tokio::runtime::Handle::try_current()?;
+    Ok(tokio::task::block_in_place(|| runtime.block_on(future)))
 }
 
 fn read_file(root: &Path, path: &str) -> Result<Vec<u8>, ReadError> {

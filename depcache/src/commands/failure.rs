@@ -112,7 +112,7 @@ impl From<LockError> for Failure {
                 let hint = "the file is not the one that the requirements were made with";
                 Self::of(exit::DATA, &error, Some(hint.into()))
             }
-            LockError::Base(_) => Self::of(exit::BUG, &error, None),
+            LockError::Base(_) | LockError::NoHash { .. } => Self::of(exit::BUG, &error, None),
         }
     }
 }
