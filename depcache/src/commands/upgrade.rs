@@ -77,7 +77,7 @@ impl Upgrade {
             let Ok(requirement) = text.parse() else { continue };
             let file = "--upgrade-package".to_owned();
             let origin = Origin { file, line: 1, last_line: 1, text };
-            expanded.constraints.push(Entry { requirement, hashes: Vec::new(), origin });
+            expanded.constraints.push(Entry { requirement, direct: None, hashes: Vec::new(), origin });
         }
         expanded
     }
