@@ -187,7 +187,9 @@ impl Session {
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
                         entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
-                    format!("{entry}{}", hashes.into_iter().collect::<String>())
+                    let content = entry.direct.as_ref().and_then(|direct| direct.content.as_deref());
+                    let content = content.map(|hex| format!(" (sha256 {hex})")).unwrap_or_default();
+                    format!("{entry}{content}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
