@@ -237,7 +237,12 @@ impl Facts for IndexFacts {
                 // What has to be built is not built on suspicion.
                 Prefetch::Metadata(file) if !is_wheel(file) => {}
                 Prefetch::Metadata(file) => {
-                    let (file, cell) = ((*file).clone(), cell(&self.read, file));
+                    let cell = cell(&self.read, file);
+                    // Held by nobody but the map and here: neither known nor being asked for.
+                    if cell.initialized() || Arc::strong_count(&cell) > 2 {
+                        continue;
+                    }
+                    let file = (*file).clone();
                     let ahead = async move {
                         let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
                             return;

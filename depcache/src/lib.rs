@@ -36,6 +36,7 @@ pub mod facts;
 pub mod index;
 pub mod layers;
 pub mod lock;
+pub mod options;
 pub mod progress;
 mod propose;
 pub mod session;

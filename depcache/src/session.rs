@@ -1,17 +1,14 @@
 //! What locking and building share: a base, index settings, a cache, and resolving with them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::requirements::{Names, Outside, ReadError, Selection, is_remote};
+use depcache_resolve::requirements::{Outside, ReadError, Selection, is_remote};
 use depcache_resolve::{
-    BasePolicy, Conflict, DirectReference, Expanded, Input, Prerelease, Proposal, RequirementsError,
-    Resolution, ResolveError,
+    Conflict, DirectReference, Expanded, Proposal, RequirementsError, Resolution, ResolveError,
 };
 use domain::canonical::CanonicalError;
 use domain::{BaseRecord, Request};
-use pep440_rs::Version;
 use uv_normalize::PackageName;
 
 use crate::direct;
@@ -20,27 +17,9 @@ use crate::index::{
     Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
 };
 use crate::lock::LockInputs;
+pub use crate::options::Options;
 use crate::progress::Progress;
-use crate::source::{BuildRules, Frontend};
-
-/// What decides a resolution beside requirements, base and indexes.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// `--base-policy`.
-    pub base_policy: BasePolicy,
-    /// `--protect`.
-    pub protect: BTreeSet<PackageName>,
-    /// `--prerelease`.
-    pub prerelease: Prerelease,
-    /// `--exclude-newer`.
-    pub exclude_newer: Option<jiff::Timestamp>,
-    /// Pins of an earlier lock, preferred while they fit.
-    pub preferences: BTreeMap<PackageName, Version>,
-    /// `--no-binary` of the command line.
-    pub no_binary: Names,
-    /// What may be built from source, and how.
-    pub builds: BuildRules,
-}
+use crate::source::Frontend;
 
 /// A base with everything that resolving for it needs.
 #[derive(Debug, Clone)]
@@ -74,6 +53,10 @@ pub struct Files {
     pub constraints: Vec<String>,
     /// What of projects (`pyproject.toml`) is wanted.
     pub selection: Selection,
+    /// Files whose lines replace every requirement of their names, likewise.
+    pub overrides: Vec<String>,
+    /// Files whose lines are tried first and given up when needed, likewise.
+    pub recommended: Vec<String>,
 }
 
 /// Why no index client could be made.
@@ -123,6 +106,12 @@ impl Session {
             selection: &files.selection,
         };
         let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
+        for (files, entries) in
+            [(&files.overrides, &mut expanded.overrides), (&files.recommended, &mut expanded.recommended)]
+        {
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            *entries = depcache_resolve::requirements::only_requirements(&files, &read, &self.variables)?;
+        }
         direct::seal(&mut expanded);
         Ok(expanded)
     }
@@ -172,6 +161,7 @@ impl Session {
             files: &files,
             environment: &environment,
             python: Some(Path::new(&self.base.base.interpreter.executable)),
+            cache: Some(&self.cache),
         };
         let mut settings =
             Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;
@@ -194,55 +184,24 @@ impl Session {
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
         };
-        let mut protected: BTreeSet<String> = self.base.loaded.iter().cloned().collect();
-        protected.extend(self.options.protect.iter().map(ToString::to_string));
-        // Rules of their own kind ride with the policy's name, so that they are part of the identity.
-        let policy = match self.options.base_policy {
-            BasePolicy::Prefer => "prefer",
-            BasePolicy::Strict => "strict",
-        };
-        let prerelease = if expanded.options.pre { Prerelease::Allow } else { self.options.prerelease };
-        let mut base_policy = match prerelease {
-            Prerelease::IfNecessary => policy.to_owned(),
-            Prerelease::Disallow => format!("{policy}; prerelease=disallow"),
-            Prerelease::Allow => format!("{policy}; prerelease=allow"),
-            Prerelease::Explicit => format!("{policy}; prerelease=explicit"),
-        };
-        let options = &expanded.options;
-        for (rule, names) in [
-            ("no-binary", options.no_binary.and(&self.options.no_binary)),
-            ("no-build", options.only_binary.and(&self.options.builds.no_build)),
-            ("all-releases", options.all_releases.clone()),
-            ("only-final", options.only_final.clone()),
-        ] {
-            if names != Names::None {
-                write!(base_policy, "; {rule}={names}").ok();
-            }
-        }
-        let preferences = &self.options.preferences;
-        if !preferences.is_empty() {
-            let pins: BTreeMap<_, _> =
-                preferences.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
-            base_policy.push_str("; preferred=");
-            base_policy.push_str(&domain::Digest::of_canonical(&pins)?.hex());
-        }
         Ok(Request {
             schema: domain::request::SCHEMA,
             requirements: lines(&expanded.requirements),
             constraints: lines(&expanded.constraints),
             base_id: self.base.base.id()?,
-            base_policy,
-            protected: protected.into_iter().collect(),
+            // Rules of their own kind ride with the policy's name, so that they are part of the identity.
+            base_policy: self.options.policy(expanded),
+            protected: self.options.protected(&self.base),
             index: index.settings().policy(),
             exclude_newer: self.options.exclude_newer.map(|moment| moment.to_string()),
             verify: "imports".into(),
         })
     }
 
-    fn with_no_binary(&self, expanded: &Expanded) -> Expanded {
-        let mut expanded = expanded.clone();
-        expanded.options.no_binary = expanded.options.no_binary.and(&self.options.no_binary);
-        expanded
+    /// Facts of the index, source distributions included.
+    fn facts(frontend: &Frontend) -> IndexFacts {
+        IndexFacts::new(frontend.index().clone(), tokio::runtime::Handle::current())
+            .with_frontend(frontend.clone())
     }
 
     /// What a lock of these requirements is made from.
@@ -252,24 +211,6 @@ impl Session {
         plain.options.preferences.clear();
         let protect: Vec<_> = self.options.protect.iter().map(ToString::to_string).collect();
         LockInputs::new(&plain.request(expanded, index)?, &expanded.options, &protect)
-    }
-
-    fn input(&self, expanded: &Expanded) -> Input {
-        Input {
-            base_policy: self.options.base_policy,
-            protect: self.options.protect.clone(),
-            prerelease: self.options.prerelease,
-            exclude_newer_ms: self.options.exclude_newer.map(jiff::Timestamp::as_millisecond),
-            preferences: self.options.preferences.clone(),
-            no_build: self.options.builds.no_build.clone(),
-            ..Input::new(self.with_no_binary(expanded), self.base.clone())
-        }
-    }
-
-    /// Facts of the index, source distributions included.
-    fn facts(frontend: &Frontend) -> IndexFacts {
-        IndexFacts::new(frontend.index().clone(), tokio::runtime::Handle::current())
-            .with_frontend(frontend.clone())
     }
 
     /// Resolves on a blocking thread.
@@ -283,7 +224,7 @@ impl Session {
         frontend: &Frontend,
         expanded: &Expanded,
     ) -> Result<Resolution, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
     }
@@ -296,8 +237,8 @@ impl Session {
         resolution: Resolution,
         name: PackageName,
     ) -> Result<depcache_resolve::why::Answer, ResolveError> {
-        let input = self.input(expanded);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::why::why(&input, &facts, &resolution, &name)).await
     }
 
@@ -308,9 +249,21 @@ impl Session {
         expanded: &Expanded,
         conflict: Conflict,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
+    }
+
+    /// Looks for the smallest changes of the user's lines that resolve `conflict`, best first.
+    pub async fn propose_all(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        conflict: Conflict,
+    ) -> Result<Vec<Proposal>, ResolveError> {
+        let input = self.options.input(expanded, &self.base);
+        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        blocking(move || depcache_resolve::propose_all(&input, &facts, &conflict)).await
     }
 
     /// Looks for an upper bound of `culprit` under which `failing` may work.
@@ -321,7 +274,7 @@ impl Session {
         failing: PackageName,
         culprit: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
@@ -333,7 +286,7 @@ impl Session {
         expanded: &Expanded,
         failing: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
-        let input = self.input(expanded);
+        let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
     }

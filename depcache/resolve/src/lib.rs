@@ -58,7 +58,7 @@ pub use facts::{
     Yanked,
 };
 pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
-pub use propose::{propose, propose_cap, propose_other};
+pub use propose::{diff::unified, propose, propose_all, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};
 pub use requirements::{Expanded, RequirementsError, expand, expand_with};
 pub use resolution::{Change, Conflict, Departure, Pinned, Proposal, Resolution, ResolveError, Warning};

@@ -108,10 +108,15 @@ impl<'a> Provider<'a> {
                 return Ok(Some(version.clone()));
             }
         }
+        let everything = Ranges::full();
         let mut fitting = listing.preferred(policy, range);
         let chosen = fitting.next().cloned();
-        if chosen.is_some() && self.is_batch_due(name) {
+        if let (Some(version), true) = (&chosen, self.is_batch_due(name)) {
+            // What each version of another package pins anew (botocore by boto3) has nothing else in range; its next
+            // versions are asked for soon all the same.
+            let later = listing.preferred(policy, &everything).skip_while(|other| *other != version).skip(1);
             let next: Vec<_> = fitting
+                .chain(later)
                 .take(PREFETCH_BATCH)
                 .filter_map(|version| listing.candidate(version)?.files.first())
                 .map(Prefetch::Metadata)
@@ -121,12 +126,12 @@ impl<'a> Provider<'a> {
         Ok(chosen)
     }
 
-    /// Counts a try; true at 5, 10, 20 and then every 20.
+    /// Counts a try; true at every fifth: the batch reaches far beyond the next five, so that answers are there in time.
     fn is_batch_due(&self, name: &PackageName) -> bool {
         let mut tries = self.tries.borrow_mut();
         let count = tries.entry(name.clone()).or_default();
         *count += 1;
-        matches!(*count, 5 | 10) || count.is_multiple_of(20)
+        count.is_multiple_of(5)
     }
 
     /// Announces metadata of the likely versions of undecided packages whose files are known by now.

@@ -44,8 +44,12 @@ fn short(implementation: &str) -> &str {
 
 /// All supported tags, best first.
 pub(super) fn supported(facts: &TagFacts<'_>) -> Vec<String> {
+    supported_on(facts, &platforms(facts))
+}
+
+/// All supported tags on these platforms, best first.
+pub(super) fn supported_on(facts: &TagFacts<'_>, platforms: &[String]) -> Vec<String> {
     let (major, minor) = facts.python;
-    let platforms = platforms(facts);
     let own = format!("{}{major}{minor}", short(facts.implementation));
     let mut tags = Vec::new();
     let mut on_platforms = |python: &str, abi: &str| {
@@ -55,14 +59,12 @@ pub(super) fn supported(facts: &TagFacts<'_>) -> Vec<String> {
     if facts.debug {
         on_platforms(&own, &own);
     }
-    if !facts.free_threaded {
-        on_platforms(&own, "abi3");
-    }
+    // Free-threaded builds have a stable ABI of their own (PEP 803).
+    let stable = if facts.free_threaded { "abi3t" } else { "abi3" };
+    on_platforms(&own, stable);
     on_platforms(&own, "none");
-    if !facts.free_threaded {
-        for older in (2..minor).rev() {
-            on_platforms(&format!("cp{major}{older}"), "abi3");
-        }
+    for older in (2..minor).rev() {
+        on_platforms(&format!("cp{major}{older}"), stable);
     }
     let generic: Vec<String> = [format!("py{major}{minor}"), format!("py{major}")]
         .into_iter()
@@ -82,7 +84,8 @@ pub(super) fn supported(facts: &TagFacts<'_>) -> Vec<String> {
 const LEGACY: [((u32, u32), &str); 3] =
     [((2, 17), "manylinux2014"), ((2, 12), "manylinux2010"), ((2, 5), "manylinux1")];
 
-fn platforms(facts: &TagFacts<'_>) -> Vec<String> {
+/// Platform tags, best first.
+pub(super) fn platforms(facts: &TagFacts<'_>) -> Vec<String> {
     let machine = facts.machine;
     let mut all = Vec::new();
     if let Some((major, newest)) = facts.glibc {

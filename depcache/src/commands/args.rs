@@ -6,12 +6,12 @@ use clap::{Args, ValueEnum};
 use depcache::index::{Cache, Flags, Strategy};
 use depcache::session::{Files, Options, Session};
 use depcache_resolve::requirements::Selection;
-use depcache_resolve::{BasePolicy, Prerelease};
 use domain::BaseRecord;
 use uv_normalize::{ExtraName, GroupName, PackageName};
 
 use super::Failure;
 use super::progress;
+use super::rules::{RulesArgs, TargetArgs};
 use super::sources::SourceArgs;
 
 /// Answer on standard output.
@@ -38,17 +38,17 @@ pub(crate) struct BaseArgs {
 impl BaseArgs {
     /// Describes or reads the base. Blocking.
     fn load(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
     }
 
     /// The base as far as fetching needs it. Blocking.
-    fn identify(&self) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::identify(&self.base)?))
+    fn identify(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::identify_cached(&self.base, cache)?))
     }
 
-    fn fixed(&self) -> Option<Result<BaseRecord, Failure>> {
+    fn fixed(&self, cache: &Cache) -> Option<Result<BaseRecord, Failure>> {
         if self.base == "none" {
-            return Some(depcache::base::describe_none(&self.python).map_err(Into::into));
+            return Some(depcache::base::describe_none(&self.python, cache).map_err(Into::into));
         }
         let is_file = Path::new(&self.base).extension().is_some_and(|extension| extension == "json");
         is_file.then(|| depcache::base::read(Path::new(&self.base)).map_err(Into::into))
@@ -72,18 +72,8 @@ pub(crate) struct ResolveArgs {
     groups: Vec<GroupName>,
     #[command(flatten)]
     pub(crate) base: BaseArgs,
-    /// Keep the base's versions where possible, or always.
-    #[arg(long, value_enum, default_value = "prefer")]
-    base_policy: BasePolicyArg,
-    /// Distribution of the base that must stay.
-    #[arg(long, value_name = "NAME")]
-    protect: Vec<PackageName>,
-    /// When pre-releases may be chosen.
-    #[arg(long, value_enum, default_value = "if-necessary")]
-    prerelease: PrereleaseArg,
-    /// Only files uploaded before this moment (2026-01-31 or 2026-01-31T12:00:00Z).
-    #[arg(long, value_name = "DATE", value_parser = moment)]
-    exclude_newer: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    pub(crate) rules: RulesArgs,
     #[command(flatten)]
     sources: SourceArgs,
     #[command(flatten)]
@@ -129,20 +119,6 @@ pub(crate) struct IndexArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum BasePolicyArg {
-    Prefer,
-    Strict,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrereleaseArg {
-    Disallow,
-    Allow,
-    IfNecessary,
-    Explicit,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum StrategyArg {
     FirstIndex,
     UnsafeBestMatch,
@@ -154,30 +130,27 @@ impl ResolveArgs {
         Ok(self.session_for(self.base.load(&self.index.cache())?))
     }
 
+    /// The session for the base's own target or another one. Blocking: describes the base.
+    pub(crate) fn session_for_target(&self, target: &TargetArgs) -> Result<Session, Failure> {
+        let base = self.base.load(&self.index.cache())?;
+        let Some(other) = target.other(&base) else { return Ok(self.session_for(base)) };
+        let mut session = self.session_for(other.apply(base)?);
+        session.options.builds.is_foreign_target = true;
+        Ok(session)
+    }
+
     /// A session that can fetch, but not resolve. Blocking, short.
     pub(crate) fn session_to_fetch(&self) -> Result<Session, Failure> {
-        Ok(self.session_for(self.base.identify()?))
+        Ok(self.session_for(self.base.identify(&self.index.cache())?))
     }
 
     /// The session of these options for another base.
     pub(crate) fn session_for(&self, base: BaseRecord) -> Session {
         let mut session = Session::new(base);
         session.options = Options {
-            base_policy: match self.base_policy {
-                BasePolicyArg::Prefer => BasePolicy::Prefer,
-                BasePolicyArg::Strict => BasePolicy::Strict,
-            },
-            protect: self.protect.iter().cloned().collect(),
-            prerelease: match self.prerelease {
-                PrereleaseArg::Disallow => Prerelease::Disallow,
-                PrereleaseArg::Allow => Prerelease::Allow,
-                PrereleaseArg::IfNecessary => Prerelease::IfNecessary,
-                PrereleaseArg::Explicit => Prerelease::Explicit,
-            },
-            exclude_newer: self.exclude_newer,
             no_binary: self.sources.no_binary(),
             builds: self.sources.rules(&session.variables),
-            ..Options::default()
+            ..self.rules.options()
         };
         self.index.apply(&mut session);
         session
@@ -194,6 +167,8 @@ impl ResolveArgs {
                 all_extras: self.all_extras,
                 groups: self.groups.iter().cloned().collect(),
             },
+            overrides: self.rules.overrides.clone(),
+            recommended: self.rules.prefer.clone(),
         }
     }
 }
@@ -229,12 +204,4 @@ fn pin(text: &str) -> Result<(PackageName, String), String> {
     let expected = || "expected a package and its index (torch=https://host.example/simple)".to_owned();
     let (name, index) = text.split_once('=').ok_or_else(expected)?;
     Ok((name.parse().map_err(|_| expected())?, index.to_owned()))
-}
-
-fn moment(text: &str) -> Result<jiff::Timestamp, String> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    text.parse()
-        .ok()
-        .or_else(|| day().map(|zoned| zoned.timestamp()))
-        .ok_or_else(|| "expected a day (2026-01-31) or a moment (2026-01-31T12:00:00Z)".to_owned())
 }

@@ -1,7 +1,6 @@
 //! How a failed command is told: message, causes, hint, exit code.
 
-use depcache::base::BaseError;
-use depcache::direct::DirectError;
+use depcache::base::{BaseError, TargetError};
 use depcache::index::{IndexError, SettingsError};
 use depcache::lock::{LockError, PylockError};
 use depcache::session::OpenError;
@@ -58,6 +57,12 @@ impl From<BaseError> for Failure {
             _ => exit::UNAVAILABLE,
         };
         Self::of(code, &error, error.hint().map(Into::into))
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        Self::of(exit::USAGE, &error, Some(error.hint().into()))
     }
 }
 

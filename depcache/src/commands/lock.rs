@@ -8,13 +8,15 @@ use depcache::index::Index;
 use depcache::lock::{self, Difference, Lock as LockFile};
 use depcache::progress::Event;
 use depcache::session::{Files, Session, blocking};
-use depcache_resolve::{Expanded, Resolution, ResolveError};
+use depcache_resolve::{Departure, Expanded, Resolution, ResolveError};
 use domain::exit;
 use serde_json::json;
 
 use super::args::{Format, ResolveArgs};
+use super::proposal::ProposalArgs;
+use super::rules::TargetArgs;
 use super::upgrade::Upgrade;
-use super::{Failure, output, proposal};
+use super::{Failure, output};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -24,6 +26,8 @@ pub(crate) struct Lock {
     requirements: Vec<String>,
     #[command(flatten)]
     resolve: ResolveArgs,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Lock to write; its versions are kept while they fit when it exists. Standard output when absent.
     #[arg(short, long, value_name = "pylock.toml")]
     output: Option<PathBuf>,
@@ -39,16 +43,15 @@ pub(crate) struct Lock {
     /// Write no addresses, names and hashes only.
     #[arg(long)]
     no_urls: bool,
-    /// On a conflict print the smallest change that resolves.
-    #[arg(long)]
-    propose: bool,
+    #[command(flatten)]
+    proposal: ProposalArgs,
     /// Form of standard output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
-    let session = command.resolve.session()?;
+    let session = command.resolve.session_for_target(&command.target)?;
     let files = command.resolve.files(&command.requirements);
     let path = match &command.output {
         None if command.write || command.check => Some(path_beside(&files)?),
@@ -59,7 +62,7 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
         Some(path) if command.check || !command.upgrade.is_all() => lock::read(path)?,
         _ => None,
     };
-    let expanded = session.expand(&files)?;
+    let expanded = expand(&session, &files).await?;
     let index = open_index(&session, &expanded).await?;
     if command.check {
         let path = path.unwrap_or_default();
@@ -74,11 +77,10 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
         )
         .await;
     }
+    let told = (&command.proposal, command.format);
     let (lock, resolution) =
-        make(&session, &expanded, &index, earlier.as_ref(), &command.upgrade, command.propose).await?;
-    for warning in &resolution.warnings {
-        super::say(&format!("warning: {warning}"));
-    }
+        make(&session, &expanded, &index, earlier.as_ref(), &command.upgrade, told).await?;
+    tell(&resolution);
     if let Some(earlier) = &earlier {
         tell_changes(&Difference::between(earlier, &lock));
     }
@@ -98,10 +100,11 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
 /// Locks beside the requirements, keeping the versions of the lock there: `--relock` of other commands.
 pub(super) async fn relock(session: &Session, files: &Files) -> Result<(), Failure> {
     let path = path_beside(files)?;
-    let expanded = session.expand(files)?;
+    let expanded = expand(session, files).await?;
     let index = open_index(session, &expanded).await?;
     let earlier = lock::read(&path)?;
-    let (lock, _) = make(session, &expanded, &index, earlier.as_ref(), &Upgrade::default(), false).await?;
+    let told = (&ProposalArgs::default(), Format::Text);
+    let (lock, _) = make(session, &expanded, &index, earlier.as_ref(), &Upgrade::default(), told).await?;
     if let Some(earlier) = &earlier {
         tell_changes(&Difference::between(earlier, &lock));
     }
@@ -110,14 +113,14 @@ pub(super) async fn relock(session: &Session, files: &Files) -> Result<(), Failu
     Ok(())
 }
 
-/// Resolves, and completes the answer to a lock.
+/// Resolves, and completes the answer to a lock; a conflict is told with proposals, in their form.
 pub(super) async fn make(
     session: &Session,
     expanded: &Expanded,
     index: &Index,
     earlier: Option<&LockFile>,
     upgrade: &Upgrade,
-    propose: bool,
+    (proposal, format): (&ProposalArgs, Format),
 ) -> Result<(LockFile, Resolution), Failure> {
     let bug = |error| Failure::of(exit::BUG, &error, None);
     let inputs = session.lock_inputs(expanded, index).map_err(bug)?;
@@ -127,9 +130,8 @@ pub(super) async fn make(
     let started = std::time::Instant::now();
     session.progress.tell(Event::Started { step: "resolve", total: 0 });
     let resolution = match session.resolve(index, &expanded).await {
-        Err(ResolveError::Conflict(conflict)) if propose => {
-            let proposal = session.propose(index, &expanded, (*conflict).clone()).await?;
-            return Err(proposal::refusal(&conflict, proposal.as_ref()));
+        Err(ResolveError::Conflict(conflict)) => {
+            return Err(proposal.refuse(&session, index, &expanded, &conflict, format).await?);
         }
         other => other?,
     };
@@ -145,6 +147,12 @@ pub(super) async fn make(
     );
     session.progress.tell(Event::Finished { step: "resolve", took_ms, outcome: &outcome });
     Ok((lock, resolution))
+}
+
+/// Reads what the user hands in; files at addresses are fetched.
+pub(super) async fn expand(session: &Session, files: &Files) -> Result<Expanded, Failure> {
+    let (session, files) = (session.clone(), files.clone());
+    Ok(blocking(move || session.expand(&files)).await?)
 }
 
 pub(super) async fn open_index(session: &Session, expanded: &Expanded) -> Result<Index, Failure> {
@@ -173,6 +181,22 @@ fn tell_changes(difference: &Difference) {
     }
 }
 
+fn tell(resolution: &Resolution) {
+    for warning in &resolution.warnings {
+        super::say(&format!("warning: {warning}"));
+    }
+    for departure in &resolution.departures {
+        super::say(&format!("not as recommended: {departure}"));
+    }
+}
+
+fn departure(one: &Departure) -> serde_json::Value {
+    json!({
+        "name": one.package, "recommended": one.recommended, "chosen": one.chosen.to_string(), "why": one.why,
+        "file": one.origin.file, "line": one.origin.line,
+    })
+}
+
 fn document(lock: &LockFile, resolution: &Resolution) -> Result<serde_json::Value, Failure> {
     let id = lock.id().map_err(|error| Failure::of(exit::BUG, &error, None))?;
     let packages: Vec<BTreeMap<_, _>> = lock
@@ -183,6 +207,7 @@ fn document(lock: &LockFile, resolution: &Resolution) -> Result<serde_json::Valu
     Ok(json!({
         "schema": 1, "lock_id": id, "base_id": lock.base_id, "mode": lock.mode,
         "requested": lock.requested, "packages": packages, "kept": lock.kept, "shadows": lock.shadows,
+        "departures": resolution.departures.iter().map(departure).collect::<Vec<_>>(),
         "warnings": resolution.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     }))
 }

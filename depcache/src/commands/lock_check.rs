@@ -10,6 +10,7 @@ use domain::exit;
 use serde_json::json;
 
 use super::args::Format;
+use super::proposal::ProposalArgs;
 use super::upgrade::Upgrade;
 use super::{Failure, output};
 
@@ -38,7 +39,8 @@ pub(super) async fn run(
         _ => Vec::new(),
     };
     let difference = if changes.is_empty() {
-        let (now, _) = super::lock::make(session, expanded, index, Some(&earlier), upgrade, false).await?;
+        let told = (&ProposalArgs::default(), Format::Text);
+        let (now, _) = super::lock::make(session, expanded, index, Some(&earlier), upgrade, told).await?;
         Some(Difference::between(&earlier, &now)).filter(|difference| !difference.is_empty())
     } else {
         None

@@ -12,6 +12,7 @@ mod locked;
 mod output;
 mod progress;
 mod proposal;
+mod rules;
 mod show;
 mod sources;
 mod upgrade;

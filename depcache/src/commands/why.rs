@@ -34,7 +34,7 @@ pub(crate) async fn run(command: Why) -> Result<u8, Failure> {
         Some(path) => lock::read(&path)?,
         None => None,
     };
-    let expanded = session.expand(&files)?;
+    let expanded = super::lock::expand(&session, &files).await?;
     let index = super::lock::open_index(&session, &expanded).await?;
     let mut session = session;
     session.options.preferences = Upgrade::default().preferences(earlier.as_ref());

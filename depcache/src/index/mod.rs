@@ -6,6 +6,7 @@
 //!   pages as long as HTTP allows.
 //! - Metadata that an index gives is only for resolving: the build compares it with the wheel's own.
 
+mod address;
 mod cache;
 mod client;
 mod config_files;

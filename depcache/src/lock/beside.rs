@@ -149,7 +149,7 @@ mod tests {
     fn a_lock_lies_beside_its_requirements() {
         let beside = |names: &[&str]| {
             let requirements = names.iter().map(ToString::to_string).collect();
-            let files = Files { root: "dags".into(), requirements, constraints: vec![], ..Files::default() };
+            let files = Files { root: "dags".into(), requirements, ..Files::default() };
             path_beside(&files).map(|path| path.display().to_string()).unwrap_or_default()
         };
         assert_eq!(beside(&["requirements.txt"]), "dags/pylock.toml");

@@ -124,14 +124,19 @@ async fn of_index(
     check_allowed(pinned, &filename, sha256)?;
     let file = indexed_file(filename, sha256, &offered);
     let is_wheel = source::is_wheel(&offered.filename);
-    // METADATA of sources is written anew by each build: there it is what it says that counts.
-    let metadata_sha256 = Some(if is_wheel {
+    let metadata_sha256 = if is_wheel {
         index.metadata(&offered).await.map_err(failed)?.sha256
     } else {
+        // METADATA of sources is written anew by each build: there it is what it says that counts.
         crate::source::metadata_digest(&pinned.name, &pinned.version, &pinned.metadata)
-    });
+    };
     let source = if is_wheel { LockedSource::Wheel(file) } else { LockedSource::Sdist(file) };
-    Ok(LockedPackage { index: Some(offered.index), source, metadata_sha256, ..package })
+    Ok(LockedPackage {
+        index: Some(offered.index),
+        source,
+        metadata_sha256: Some(metadata_sha256),
+        ..package
+    })
 }
 
 fn indexed_file(filename: String, sha256: Digest, offered: &IndexFile) -> LockedFile {

@@ -170,7 +170,7 @@ pub enum SourceError {
         what: String,
     },
     /// It is another project or version than it claims from outside.
-    #[error("{label} is {found}, expected {expected}")]
+    #[error("{label} turns out to be {found} instead of {expected}")]
     Other {
         /// The tree.
         label: String,

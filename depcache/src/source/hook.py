@@ -7,7 +7,9 @@ import sys
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
+    # Kept: setuptools makes sys.argv its own.
+    _, question, reply = sys.argv
+    with open(question, encoding="utf-8") as file:
         request = json.load(file)
     places = [os.path.abspath(place) for place in request["backend_path"]]
     sys.path[:0] = places
@@ -22,9 +24,9 @@ def main():
     hook = getattr(backend, request["hook"], None)
     answer = {"missing": True} if hook is None else {"value": hook(*request["arguments"])}
     # Under a temporary name: a hook that is ended while this is written has given no answer.
-    with open(sys.argv[2] + ".part", "w", encoding="utf-8") as file:
+    with open(reply + ".part", "w", encoding="utf-8") as file:
         json.dump(answer, file)
-    os.rename(sys.argv[2] + ".part", sys.argv[2])
+    os.rename(reply + ".part", reply)
 
 
 main()

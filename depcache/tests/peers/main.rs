@@ -68,7 +68,8 @@ fn the_same_packages_as_uv() {
         }
         let theirs = recording.pins.clone();
         let server = Server::start(Arc::new(Recorded(recording)));
-        let ours = programs::depcache(&path, &server.url(), CUT_OFF).unwrap_or_else(|said| panic!("{file}: {said}"));
+        let ours =
+            programs::depcache(&path, &server.url(), CUT_OFF).unwrap_or_else(|said| panic!("{file}: {said}"));
         different.extend(differences(file, &ours, &theirs));
         match programs::uv(&path, Some(&server.url()), CUT_OFF) {
             None => println!("{file}: uv was not asked again: UPDRAFT_TEST_PEERS names no venv with it"),
@@ -101,11 +102,16 @@ fn record() {
         let again = programs::uv(&path, Some(&server.url()), CUT_OFF).unwrap();
         match (&ours, &again) {
             (Ok(ours), Ok(again)) => {
-                println!("{file}: {:?} {:?}", differences(file, ours, &theirs), differences(file, again, &theirs));
+                println!(
+                    "{file}: {:?} {:?}",
+                    differences(file, ours, &theirs),
+                    differences(file, again, &theirs)
+                );
             }
             other => println!("{file}: {other:?}"),
         }
-        let written = live.recording(theirs).write(&folder("tests/peers/recorded").join(format!("{file}.json.zst")));
+        let written =
+            live.recording(theirs).write(&folder("tests/peers/recorded").join(format!("{file}.json.zst")));
         println!("{file}: {written} bytes");
     }
 }

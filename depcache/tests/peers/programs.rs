@@ -9,7 +9,8 @@ use crate::Pins;
 pub(crate) fn is_recorded_target() -> bool {
     let code = "import platform as p, sys; print(p.python_implementation(), sys.version_info[:2], p.machine(), p.libc_ver()[0])";
     let output = Command::new("python3").args(["-c", code]).output();
-    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "CPython (3, 11) x86_64 glibc")
+    output
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "CPython (3, 11) x86_64 glibc")
 }
 
 /// Packages of the lock; the error is what was said.

@@ -121,12 +121,23 @@ impl Source for Live {
         let known = self.runtime.block_on(self.index.metadata(&file)).ok()?;
         let text = String::from_utf8_lossy(&known.headers);
         // A header goes on in lines that begin with white space.
-        let wanted = ["metadata-version:", "name:", "version:", "requires-dist:", "requires-python:", "provides-extra:"];
+        let wanted = [
+            "metadata-version:",
+            "name:",
+            "version:",
+            "requires-dist:",
+            "requires-python:",
+            "provides-extra:",
+        ];
         let mut keeps = false;
         let mut kept = String::new();
         for line in text.lines().take_while(|line| !line.is_empty()) {
             let goes_on = line.starts_with([' ', '\t']);
-            keeps = if goes_on { keeps } else { wanted.iter().any(|key| line.to_ascii_lowercase().starts_with(key)) };
+            keeps = if goes_on {
+                keeps
+            } else {
+                wanted.iter().any(|key| line.to_ascii_lowercase().starts_with(key))
+            };
             if keeps {
                 kept.push_str(line);
                 kept.push('\n');

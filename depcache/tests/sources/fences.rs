@@ -27,7 +27,11 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
     let started = Instant::now();
     let (_, ran) = failing(&statements, &[("UPDRAFT_BUILD_TIMEOUT_S", "2")]);
     assert!(started.elapsed() < Duration::from_secs(60));
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the metadata of tiny-1.0.tar.gz cannot be had: build_wheel was ended for tiny-1.0.tar.gz: it took more than 2 s
+      whole log: [CACHE]/logs/tiny-1.0.tar.gz.build_wheel.log
+    hint: allow more with UPDRAFT_BUILD_TIMEOUT_S, or choose a version with wheels
+    ");
     assert!(!is_running(&mark), "what the build started still runs");
 }
 
@@ -43,8 +47,12 @@ fn one_that_fills_the_disk_is_stopped() {
     // Many files: no bound of a single one would stop it.
     let many = "    import itertools\n    for n in itertools.count():\n        open(f'f{n}', 'wb').write(b'x' * 4_000_000)";
     let (world, ran) = failing(many, &[("UPDRAFT_BUILD_DISK_BYTES", "60000000")]);
-    insta::assert_snapshot!(ran.stderr, @"");
-    let left: u64 = depcache::environment::size_bytes(&world.path("cache/v1/scratch"));
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the metadata of tiny-1.0.tar.gz cannot be had: build_wheel was ended for tiny-1.0.tar.gz: it wrote more than 60 MB
+      whole log: [CACHE]/logs/tiny-1.0.tar.gz.build_wheel.log
+    hint: allow more with UPDRAFT_BUILD_DISK_BYTES, or choose a version with wheels
+    ");
+    let left: u64 = depcache::environment::size_bytes(&world.cache().join("scratch"));
     assert!(left < 1_000_000, "{left} bytes are left");
 
     let one = "    with open('big', 'wb') as big:\n        while True: big.write(b'x' * 4_000_000)";
@@ -103,7 +111,7 @@ fn one_sees_no_secret_and_changes_nothing_outside() {
         except OSError as error: return error.errno
         return "worked"
     cache = {cache:?}
-    facts["cache"] = fails(lambda: open(cache + "/v1/evil", "w"))
+    facts["cache"] = fails(lambda: open(cache + "/evil", "w"))
     here = glob.glob(cache + "/builders-v1/volume/envs/*/pyvenv.cfg")
     facts["environment"] = [fails(lambda: open(path, "a")) for path in here]
     facts["remount"] = os.system(f"mount -o remount,rw {{cache}} 2>/dev/null") != 0

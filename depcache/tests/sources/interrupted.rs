@@ -31,14 +31,15 @@ fn a_kill_leaves_no_process_and_no_half_wheel() {
                 while os.path.exists('../../begun'): time.sleep(0.02)";
     world.sdist("tiny", "1.0", &in_tree("tiny", "1.0", slow));
     std::fs::write(world.path("requirements.txt"), "tiny").unwrap();
-    let arguments = ["build", "requirements.txt", "--base", "none"];
+    // Not `build`: the dead one's lease in the store would have to end first.
+    let arguments = ["lock", "requirements.txt", "--base", "none"];
     let mut child = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let scratch = world.path("cache/v1/scratch");
     let begun = || {
-        let dirs = std::fs::read_dir(&scratch).into_iter().flatten().flatten();
+        let dirs = std::fs::read_dir(world.cache().join("scratch")).into_iter().flatten().flatten();
         dirs.into_iter().map(|entry| entry.path().join("begun")).find(|path| path.exists())
     };
     wait_for("the build", || begun().is_some());
+    let scratch = world.cache().join("scratch");
     assert!(processes_below(&scratch) > 0);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -46,7 +47,7 @@ fn a_kill_leaves_no_process_and_no_half_wheel() {
     assert!(world.built_wheels().is_empty());
 
     // The next one does not wait for the dead one, and builds.
-    let mut child = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::fs::remove_file(begun().unwrap()).unwrap();
     wait_for("the second build", || begun().is_some());
     std::fs::remove_file(begun().unwrap()).unwrap();

@@ -47,7 +47,7 @@ fn a_damaged_wheel_in_the_cache_is_built_again() {
     let world = World::new();
     world.sdist("tiny", "1.0", &in_tree("tiny", "1.0", "    pass"));
     world.fetch("tiny", &[]).ok();
-    let mut open = vec![world.path("cache/v1/built")];
+    let mut open = vec![world.cache().join("built")];
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

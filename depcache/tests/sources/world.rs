@@ -112,6 +112,7 @@ impl World {
     /// Text without what differs from run to run.
     fn stable(&self, text: &str) -> String {
         let text = text
+            .replace(&self.cache().display().to_string(), "[CACHE]")
             .replace(&self.dir.path().display().to_string(), "[DIR]")
             .replace(&format!(":{}", self.index.port()), ":[PORT]");
         let timed = |line: &str| line.ends_with(" s)") || line.ends_with(" ms)");
@@ -122,10 +123,19 @@ impl World {
         text.lines().map(cut).collect::<Vec<_>>().join("\n")
     }
 
+    /// The cache's directory of this format.
+    pub(crate) fn cache(&self) -> PathBuf {
+        let entries = std::fs::read_dir(self.path("cache")).into_iter().flatten().flatten();
+        let is_format = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('v'))
+        };
+        entries.map(|entry| entry.path()).find(is_format).unwrap_or_else(|| self.path("cache/v"))
+    }
+
     /// Names of wheels that the cache holds as built.
     pub(crate) fn built_wheels(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut open = vec![self.path("cache/v1/built")];
+        let mut open = vec![self.cache().join("built")];
         while let Some(dir) = open.pop() {
             for entry in std::fs::read_dir(&dir).into_iter().flatten() {
                 let path = entry.unwrap().path();

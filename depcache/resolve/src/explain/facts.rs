@@ -16,10 +16,10 @@ use crate::provider::Provider;
 pub(super) enum Fact {
     /// A requirement line.
     Line { entry: usize, to: Package },
-    /// A constraint line.
-    Constraint { entry: usize, to: Package },
-    /// An override line.
-    Override { entry: usize, to: Package },
+    /// A constraint line, met on a requirement of `from`.
+    Constraint { entry: usize, from: Package, to: Package },
+    /// An override line, which stands in for a requirement of `from`.
+    Override { entry: usize, from: Package, to: Package },
     /// The base has it and it must stay.
     Protected { package: PackageName, version: Version, protection: Protection },
     /// The base has it, in a version that has to go.
@@ -50,6 +50,14 @@ impl Fact {
             | Self::Unusable { package, .. } => {
                 vec![package]
             }
+        }
+    }
+
+    /// The package that a constraint or override line leads away from, with where it leads.
+    pub(super) fn limits(&self) -> Option<(&Package, &Package)> {
+        match self {
+            Self::Constraint { from, to, .. } | Self::Override { from, to, .. } => Some((from, to)),
+            _ => None,
         }
     }
 
@@ -138,8 +146,12 @@ impl Leaves {
         let Some(edge) = edges.iter().find(|edge| edge.to == *to && edge.range == *range) else { return };
         let fact = match (&edge.why, to) {
             (Why::Line(entry), _) => Fact::Line { entry: *entry, to: to.clone() },
-            (Why::Constraint(entry), _) => Fact::Constraint { entry: *entry, to: to.clone() },
-            (Why::Override(entry), _) => Fact::Override { entry: *entry, to: to.clone() },
+            (Why::Constraint(entry), _) => {
+                Fact::Constraint { entry: *entry, from: Package::Root, to: to.clone() }
+            }
+            (Why::Override(entry), _) => {
+                Fact::Override { entry: *entry, from: Package::Root, to: to.clone() }
+            }
             (Why::Protected(protection), Package::Named(name)) => {
                 let Some(version) = range.as_singleton() else { return };
                 let (package, version) = (name.clone(), version.clone());
@@ -168,11 +180,13 @@ impl Leaves {
             for edge in edges.iter().filter(|edge| edge.to == *to && edge.range == *range) {
                 match &edge.why {
                     Why::Constraint(entry) => {
-                        self.facts.push(Fact::Constraint { entry: *entry, to: to.clone() });
+                        let (entry, from, to) = (*entry, package.clone(), to.clone());
+                        self.facts.push(Fact::Constraint { entry, from, to });
                         return;
                     }
                     Why::Override(entry) => {
-                        self.facts.push(Fact::Override { entry: *entry, to: to.clone() });
+                        let (entry, from, to) = (*entry, package.clone(), to.clone());
+                        self.facts.push(Fact::Override { entry, from, to });
                         return;
                     }
                     Why::Requires(text) => texts.push(without_marker(text)),

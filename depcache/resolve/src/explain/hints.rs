@@ -1,12 +1,13 @@
 //! What could be done about a conflict.
 
 use super::facts::{Fact, Leaves};
+use super::words;
 use crate::catalogue::Unavailable;
 use crate::provider::Provider;
 
 /// Hints, each once, most telling first.
 pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
-    let mut hints = Vec::new();
+    let (mut hints, mut protected) = (Vec::new(), Vec::new());
     for fact in &leaves.facts {
         match fact {
             Fact::NoVersions { package, range } => {
@@ -25,9 +26,7 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
                     hints.push(about(provider, &format!("{name} {version}"), reason));
                 }
             }
-            Fact::Protected { package, .. } => hints.push(format!(
-                "{package} comes with the base image: choose versions that work with it, or change the image"
-            )),
+            Fact::Protected { package, .. } => protected.push(package.to_string()),
             Fact::Constraint { entry, .. } => {
                 let origin = &provider.graph.input.expanded.constraints[*entry].origin;
                 hints.push(format!("loosen the constraint in {}:{}", origin.file, origin.line));
@@ -38,6 +37,16 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
             }
             _ => {}
         }
+    }
+    match protected.as_slice() {
+        [] => {}
+        [one] => hints.push(format!(
+            "{one} comes with the base image: choose versions that work with it, or change the image"
+        )),
+        more => hints.push(format!(
+            "{} come with the base image: choose versions that work with them, or change the image",
+            words::list(more)
+        )),
     }
     let mut seen = Vec::new();
     hints.retain(|hint| {
@@ -64,9 +73,7 @@ fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String
         Unavailable::NoBinary => {
             format!("remove --no-binary for {release}: it is offered as wheels only")
         }
-        Unavailable::Tags => format!(
-            "{release} has wheels, but none for Python {python} on this platform, and no source distribution"
-        ),
+        Unavailable::Tags => format!("{release} has wheels, but none for Python {python} on this platform"),
         Unavailable::Python(_) => {
             format!("{release} does not run on the base's Python {python}: choose another version")
         }

@@ -107,11 +107,11 @@ impl Story<'_, '_> {
         let leaves = self.leaves;
         for fact in &leaves.facts {
             match fact {
-                Fact::Constraint { entry, to } if to == package => {
+                Fact::Constraint { entry, to, .. } if to == package => {
                     let origin = &self.provider.graph.input.expanded.constraints[*entry].origin;
                     self.say(format!("{} allows only {}", place(origin), origin.text));
                 }
-                Fact::Override { entry, to } if to == package => {
+                Fact::Override { entry, to, .. } if to == package => {
                     let origin = &self.provider.graph.input.expanded.overrides[*entry].origin;
                     self.say(format!(
                         "{} replaces every requirement of it by {}",
@@ -148,6 +148,11 @@ impl Story<'_, '_> {
                     };
                     self.say(format!("{who} {requires} {what}"));
                 }
+                self.visit(to);
+            }
+        }
+        for (from, to) in leaves.facts.iter().filter_map(Fact::limits) {
+            if from == package {
                 self.visit(to);
             }
         }

@@ -111,7 +111,7 @@ pub(super) fn no_versions(
     if by_reason.is_empty() {
         let is_told = leaves.facts.iter().any(|fact| match fact {
             Fact::Requires { package: from, .. } | Fact::Unusable { package: from, .. } => from == package,
-            _ => false,
+            other => other.limits().is_some_and(|(from, _)| from == package),
         });
         let numbers = listing.numbers();
         return match (is_told, numbers.first(), numbers.last()) {

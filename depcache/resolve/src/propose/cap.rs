@@ -7,7 +7,7 @@ use pep508_rs::{MarkerTree, VersionOrUrl};
 use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
-use super::{edit, replace, solved, version_of};
+use super::{Place, edit, replace, solved, version_of};
 use crate::facts::{Facts, Requirement};
 use crate::input::Input;
 use crate::requirements::{Entry, Origin, is_project};
@@ -49,17 +49,24 @@ pub fn propose_cap(
     Ok(Some(Proposal { changes: vec![change], expanded: capped.expanded, resolution }))
 }
 
-/// Releases with the moment of their first upload.
+/// Releases with the moment of their first upload; without those whose moment the index does not tell.
 fn releases(facts: &dyn Facts, package: &PackageName) -> Result<Vec<(Version, i64)>, ResolveError> {
+    let all = uploads(facts, package)?.into_iter();
+    Ok(all.filter_map(|(version, uploaded_ms)| Some((version, uploaded_ms?))).collect())
+}
+
+/// All releases, ascending, with the moment of their first upload, when the index tells it.
+pub(super) fn uploads(
+    facts: &dyn Facts,
+    package: &PackageName,
+) -> Result<Vec<(Version, Option<i64>)>, ResolveError> {
     let files =
         facts.files(package).map_err(|source| ResolveError::Facts { package: package.clone(), source })?;
-    let mut releases: std::collections::BTreeMap<Version, i64> = std::collections::BTreeMap::new();
+    let mut releases: std::collections::BTreeMap<Version, Option<i64>> = std::collections::BTreeMap::new();
     for file in files.all() {
         let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
-        if let Some(uploaded_ms) = file.upload_time_ms {
-            let first = releases.entry(parsed.version().clone()).or_insert(uploaded_ms);
-            *first = uploaded_ms.min(*first);
-        }
+        let first = releases.entry(parsed.version().clone()).or_insert(file.upload_time_ms);
+        *first = (*first).into_iter().chain(file.upload_time_ms).min();
     }
     Ok(releases.into_iter().collect())
 }
@@ -95,7 +102,13 @@ fn add(
         let written = edit::specifiers(&entry.origin.text);
         let comma = if written.is_empty() { "" } else { "," };
         let specifiers: VersionSpecifiers = known.iter().cloned().chain([below]).collect();
-        return Some(replace(expanded, position, specifiers, &format!("{written}{comma}<{cap}"), why));
+        return Some(replace(
+            expanded,
+            Place::Requirement(position),
+            specifiers,
+            &format!("{written}{comma}<{cap}"),
+            why,
+        ));
     }
     let text = format!("{culprit}<{cap}");
     let behind = position_of(failing).map(|position| {

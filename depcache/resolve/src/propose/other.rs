@@ -5,7 +5,8 @@ use pep508_rs::VersionOrUrl;
 use uv_normalize::PackageName;
 
 use super::loosen::{Step, loosen};
-use super::{replace, solved, version_of};
+use super::rank::Shift;
+use super::{Place, replace, solved, version_of};
 use crate::facts::{Facts, Requirement};
 use crate::input::Input;
 use crate::resolution::{Proposal, ResolveError};
@@ -37,11 +38,12 @@ pub fn propose_other(
         *requirement = without(loosened, &broken);
         let Some(found) = solved(resolve(&trial, facts))? else { continue };
         let Some(version) = version_of(&found, failing) else { continue };
-        let why = format!("{failing} {broken} does not work here; {version} goes with everything else");
+        let shift = Shift::new(facts, input, &lines[position].requirement, &version)?;
+        let why = format!("{failing} {broken} does not work here; {shift}");
         let text = format!("=={version}");
         let pin = VersionSpecifiers::from(VersionSpecifier::equals_version(version));
         let mut pinned = input.clone();
-        let change = replace(&mut pinned.expanded, position, pin, &text, why);
+        let change = replace(&mut pinned.expanded, Place::Requirement(position), pin, &text, why);
         if let Some(resolution) = solved(resolve(&pinned, facts))? {
             return Ok(Some(Proposal { changes: vec![change], expanded: pinned.expanded, resolution }));
         }

@@ -248,5 +248,26 @@ pub(crate) fn reference(text: &str) -> Option<DirectReference> {
     direct::direct(&format!("x @ {text}"), false).ok().flatten().map(|direct| direct.reference)
 }
 
+/// Reads files that may hold nothing but requirements: overrides and recommendations. Options in them are refused.
+pub fn only_requirements(
+    files: &[&str],
+    read: &dyn Fn(&str) -> Result<Vec<u8>, ReadError>,
+    variables: &BTreeMap<String, String>,
+) -> Result<Vec<Entry>, RequirementsError> {
+    let expanded = expand(files, &[], read, variables)?;
+    let (Some(first), false) = (files.first(), expanded.options == Options::default()) else {
+        return Ok(expanded.requirements);
+    };
+    Err(RequirementsError {
+        file: (*first).to_owned(),
+        line: None,
+        text: String::new(),
+        kind: Box::new(RequirementsErrorKind::Unsupported {
+            construct: "an option or a hash in a file of versions",
+            hint: "write only requirements in it; options belong into the requirements file",
+        }),
+    })
+}
+
 #[cfg(test)]
 mod tests;

@@ -342,8 +342,9 @@ fn locked_file(name: String, version: String) -> impl Strategy<Value = (LockedFi
     })
 }
 
-fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> {
-    let files = || locked_file(name.to_owned(), version.to_owned());
+fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> + use<> {
+    let (name, version) = (name.to_owned(), version.to_owned());
+    let files = || locked_file(name.clone(), version.clone());
     let folder = || option::of(relative());
     prop_oneof![
         files().prop_map(|(wheel, _)| LockedSource::Wheel(wheel)),
