@@ -66,7 +66,7 @@ pub(super) fn uploads(
     for file in files.all() {
         let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
         let first = releases.entry(parsed.version().clone()).or_insert(file.upload_time_ms);
-        *first = first.into_iter().chain(file.upload_time_ms).min();
+        *first = (*first).into_iter().chain(file.upload_time_ms).min();
     }
     Ok(releases.into_iter().collect())
 }

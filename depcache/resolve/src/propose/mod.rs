@@ -132,7 +132,7 @@ fn attempt(
         *requirement = loosened;
     }
     let Some(found) = solved(resolve(&trial, facts))? else { return Ok(None) };
-    let mut changed = input.clone();
+    let mut result = input.clone();
     let (mut changes, mut shifts) = (Vec::new(), Vec::new());
     for (place, step) in positions {
         let before = &place.entry(&input.expanded).requirement;
@@ -140,12 +140,12 @@ fn attempt(
         let shift = Shift::new(facts, input, before, &version)?;
         let loosened = &place.entry(&trial.expanded).requirement;
         let (specifiers, text) = written(before, loosened, *step, version);
-        changes.push(replace(&mut changed.expanded, *place, specifiers, &text, shift.to_string()));
+        changes.push(replace(&mut result.expanded, *place, specifiers, &text, shift.to_string()));
         shifts.push(shift);
     }
-    let Some(resolution) = solved(resolve(&changed, facts))? else { return Ok(None) };
+    let Some(resolution) = solved(resolve(&result, facts))? else { return Ok(None) };
     changes.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    let proposal = Proposal { changes, expanded: changed.expanded, resolution };
+    let proposal = Proposal { changes, expanded: result.expanded, resolution };
     Ok(Some((Rank::new(&shifts), proposal)))
 }
 
