@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
-    Prefetch, Yanked,
+    DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile,
+    PackageFiles, Prefetch, Yanked,
 };
 use pep440_rs::{Version, VersionSpecifiers};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
-use uv_distribution_filename::DistFilename;
+use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
 use uv_pypi_types::LenientVersionSpecifiers;
 
+use crate::direct::DirectError;
 use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
+use crate::source::{Frontend, SourceError};
 
 /// Prefetches that may wait at a time. More advice than this is dropped: the question itself will be asked.
 const PREFETCH_LIMIT: usize = 400;
@@ -29,6 +31,7 @@ const PREFETCH_LIMIT: usize = 400;
 pub struct IndexFacts {
     index: Index,
     runtime: Handle,
+    frontend: Option<Frontend>,
     prefetches: Mutex<JoinSet<()>>,
     /// By address: extras ask for the same METADATA again and again.
     read: Arc<Mutex<HashMap<String, Read>>>,
@@ -39,7 +42,48 @@ type Read = Arc<OnceCell<FileMetadata>>;
 impl IndexFacts {
     /// Facts whose calls must come from a thread that may block (`spawn_blocking`).
     pub fn new(index: Index, runtime: Handle) -> Self {
-        Self { index, runtime, prefetches: Mutex::new(JoinSet::new()), read: Arc::default() }
+        Self { index, runtime, frontend: None, prefetches: Mutex::new(JoinSet::new()), read: Arc::default() }
+    }
+
+    /// With metadata of source distributions, read or built by `frontend`.
+    #[must_use]
+    pub fn with_frontend(self, frontend: Frontend) -> Self {
+        Self { frontend: Some(frontend), ..self }
+    }
+
+    fn of_source(
+        &self,
+        frontend: &Frontend,
+        package: &PackageName,
+        file: &PackageFile,
+        version: &Version,
+    ) -> Result<FileMetadata, FactsError> {
+        let read = async {
+            let failed = |source| SourceError::Fetch { label: file.filename.clone(), source };
+            if file.source != FileSource::Index {
+                let tree = crate::direct::of_file(frontend, Some(package), file).await;
+                let tree = tree.map_err(|error| SourceError::Place {
+                    label: file.filename.clone(),
+                    source: Box::new(error),
+                })?;
+                return frontend.metadata(&tree).await.map(Some);
+            }
+            let known = Self::index_file(&self.index, package, file).await.map_err(failed)?;
+            let Some(known) = known else { return Ok(None) };
+            let source = frontend.sdist(package, version, &known, None).await?;
+            frontend.metadata(&source).await.map(Some)
+        };
+        match self.runtime.block_on(read) {
+            Ok(Some(known)) => Ok(FileMetadata::Known(known.metadata)),
+            Ok(None) => Ok(FileMetadata::Unusable("the index no longer offers it".into())),
+            Err(error) if error.spoils_only_the_file() => Ok(FileMetadata::Unusable(chain(&error))),
+            Err(error) => Err(FactsError {
+                step: format!("the metadata of {} cannot be had", file.filename),
+                retryable: error.is_retryable(),
+                hint: error.hint(),
+                source: Some(Box::new(error)),
+            }),
+        }
     }
 
     /// The file of the index that `file` stands for.
@@ -48,6 +92,9 @@ impl IndexFacts {
         package: &PackageName,
         file: &PackageFile,
     ) -> Result<Option<IndexFile>, IndexError> {
+        if file.source != FileSource::Index {
+            return Ok(crate::direct::index_file(file));
+        }
         let named = index.files(package).await?.named(package, &file.filename);
         Ok(named.into_iter().find(|known| known.url.as_str() == file.url))
     }
@@ -135,7 +182,29 @@ impl Facts for IndexFacts {
         Ok(if files.is_empty() { PackageFiles::Unknown } else { PackageFiles::ByVersion(files) })
     }
 
+    fn direct(&self, package: &PackageName, reference: &DirectReference) -> Result<PackageFile, FactsError> {
+        let Some(frontend) = &self.frontend else {
+            let step = format!("{package} cannot be taken from {reference} here");
+            return Err(FactsError { step, retryable: false, hint: None, source: None });
+        };
+        let file = crate::direct::file(frontend, package, reference);
+        self.runtime.block_on(file).map_err(|error| FactsError {
+            step: format!("{package} cannot be taken from {reference}"),
+            retryable: error.is_retryable(),
+            hint: error.hint(),
+            source: Some(Box::new(error)),
+        })
+    }
+
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
+        if let Some(DistFilename::SourceDistFilename(sdist)) =
+            DistFilename::try_from_filename(&file.filename, package)
+        {
+            let Some(frontend) = &self.frontend else {
+                return Ok(FileMetadata::Unusable("there is only a source distribution".into()));
+            };
+            return self.of_source(frontend, package, file, &sdist.version);
+        }
         let cell = cell(&self.read, file);
         if let Some(known) = cell.get() {
             return Ok(known.clone());
@@ -165,8 +234,15 @@ impl Facts for IndexFacts {
                     let package = (*package).clone();
                     tasks.spawn_on(async move { drop(index.files(&package).await) }, &self.runtime);
                 }
+                // What has to be built is not built on suspicion.
+                Prefetch::Metadata(file) if !is_wheel(file) => {}
                 Prefetch::Metadata(file) => {
-                    let (file, cell) = ((*file).clone(), cell(&self.read, file));
+                    let cell = cell(&self.read, file);
+                    // Held by nobody but the map and here: neither known nor being asked for.
+                    if cell.initialized() || Arc::strong_count(&cell) > 2 {
+                        continue;
+                    }
+                    let file = (*file).clone();
                     let ahead = async move {
                         let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
                             return;
@@ -178,6 +254,10 @@ impl Facts for IndexFacts {
             }
         }
     }
+}
+
+fn is_wheel(file: &PackageFile) -> bool {
+    DistExtension::from_path(&file.filename).is_ok_and(|kind| kind == DistExtension::Wheel)
 }
 
 fn package_file(file: &IndexFile) -> PackageFile {
@@ -201,6 +281,30 @@ fn package_file(file: &IndexFile) -> PackageFile {
         yanked: file.yanked.clone().map_or(Yanked::No, Yanked::Yes),
         source: FileSource::Index,
     }
+}
+
+/// `message: cause: cause`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// The exit code of a command that ends because facts could not be had.
+pub fn exit_code(error: &FactsError) -> u8 {
+    let Some(cause) = error.source.as_deref() else { return domain::exit::UNAVAILABLE };
+    if let Some(index) = cause.downcast_ref::<IndexError>() {
+        return index.exit_code();
+    }
+    if let Some(direct) = cause.downcast_ref::<DirectError>() {
+        return direct.exit_code();
+    }
+    cause.downcast_ref::<SourceError>().map_or(domain::exit::UNAVAILABLE, SourceError::exit_code)
 }
 
 fn facts_error(step: String, error: IndexError) -> FactsError {

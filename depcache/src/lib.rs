@@ -30,6 +30,7 @@
 
 pub mod base;
 pub mod build;
+pub mod direct;
 pub mod environment;
 pub mod facts;
 pub mod index;
@@ -39,4 +40,5 @@ pub mod options;
 pub mod progress;
 mod propose;
 pub mod session;
+pub mod source;
 pub mod verify;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use depcache_resolve::requirements::Entry;
+use depcache_resolve::requirements::{Entry, Names};
 use depcache_resolve::{BasePolicy, Expanded, Input, Prerelease, VersionOrder};
 use domain::{BaseRecord, Digest};
 use pep440_rs::Version;
 use uv_normalize::PackageName;
+
+use crate::source::BuildRules;
 
 /// Rules of one resolution. Defaults change no identity: only what differs from them is part of a request.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +31,10 @@ pub struct Options {
     pub exclude_newer_package: BTreeMap<PackageName, Option<jiff::Timestamp>>,
     /// Pins of an earlier lock, preferred while they fit.
     pub preferences: BTreeMap<PackageName, Version>,
+    /// `--no-binary` of the command line.
+    pub no_binary: Names,
+    /// What may be built from source, and how.
+    pub builds: BuildRules,
 }
 
 impl Options {
@@ -37,6 +43,8 @@ impl Options {
         let moment = |(name, moment): (&PackageName, &Option<jiff::Timestamp>)| {
             (name.clone(), moment.map(jiff::Timestamp::as_millisecond))
         };
+        let mut expanded = expanded.clone();
+        expanded.options.no_binary = expanded.options.no_binary.and(&self.no_binary);
         Input {
             base_policy: self.base_policy,
             protect: self.protect.clone(),
@@ -47,7 +55,8 @@ impl Options {
             exclude_newer_ms: self.exclude_newer.map(jiff::Timestamp::as_millisecond),
             exclude_newer_package_ms: self.exclude_newer_package.iter().map(moment).collect(),
             preferences: self.preferences.clone(),
-            ..Input::new(expanded.clone(), base.clone())
+            no_build: self.builds.no_build.clone(),
+            ..Input::new(expanded, base.clone())
         }
     }
 
@@ -99,6 +108,17 @@ impl Options {
         rule("exclude-newer-package", &joined(moments));
         rule("overrides", &digest(&expanded.overrides));
         rule("prefer", &digest(&expanded.recommended));
+        let options = &expanded.options;
+        for (name, names) in [
+            ("no-binary", options.no_binary.and(&self.no_binary)),
+            ("no-build", options.only_binary.and(&self.builds.no_build)),
+            ("all-releases", options.all_releases.clone()),
+            ("only-final", options.only_final.clone()),
+        ] {
+            if names != Names::None {
+                rule(name, &names.to_string());
+            }
+        }
         policy
     }
 }

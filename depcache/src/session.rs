@@ -3,16 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::requirements::ReadError;
-use depcache_resolve::{Conflict, Expanded, Proposal, RequirementsError, Resolution, ResolveError};
+use depcache_resolve::requirements::{Outside, ReadError, Selection, is_remote};
+use depcache_resolve::{
+    Conflict, DirectReference, Expanded, Proposal, RequirementsError, Resolution, ResolveError,
+};
 use domain::canonical::CanonicalError;
 use domain::{BaseRecord, Request};
 use uv_normalize::PackageName;
 
+use crate::direct;
 use crate::facts::IndexFacts;
-use crate::index::{Cache, Flags, Index, IndexError, Settings, SettingsError, Sources, Strategy};
+use crate::index::{
+    Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
+};
 pub use crate::options::Options;
 use crate::progress::Progress;
+use crate::source::Frontend;
 
 /// A base with everything that resolving for it needs.
 #[derive(Debug, Clone)]
@@ -31,9 +37,6 @@ pub struct Session {
     pub variables: BTreeMap<String, String>,
     /// What else decides.
     pub options: Options,
-    /// The target is not the base's own (`--python-version`, `--python-platform`): nothing can be built or run for it
-    /// here.
-    pub other_target: bool,
     /// Who is told.
     pub progress: Progress,
 }
@@ -47,6 +50,8 @@ pub struct Files {
     pub requirements: Vec<String>,
     /// Constraints files, likewise.
     pub constraints: Vec<String>,
+    /// What of projects (`pyproject.toml`) is wanted.
+    pub selection: Selection,
     /// Files whose lines replace every requirement of their names, likewise.
     pub overrides: Vec<String>,
     /// Files whose lines are tried first and given up when needed, likewise.
@@ -78,24 +83,68 @@ impl Session {
             offline: false,
             variables,
             options: Options::default(),
-            other_target: false,
             progress: Progress::default(),
         }
     }
 
-    /// Reads requirements and constraints with everything that they include. Blocking.
+    /// Reads requirements and constraints with everything that they include. Blocking; inside a runtime when files
+    /// are at addresses.
     pub fn expand(&self, files: &Files) -> Result<Expanded, RequirementsError> {
         let requirements: Vec<&str> = files.requirements.iter().map(String::as_str).collect();
         let constraints: Vec<&str> = files.constraints.iter().map(String::as_str).collect();
-        let read = |path: &str| read_file(&files.root, path);
-        let mut expanded = depcache_resolve::expand(&requirements, &constraints, &read, &self.variables)?;
+        let read = |path: &str| {
+            if is_remote(path) { self.read_remote(path) } else { read_file(&files.root, path) }
+        };
+        let name = |reference: &DirectReference| direct::name(self, reference);
+        let exists = |path: &str| files.root.join(path).exists();
+        let outside = Outside {
+            read: &read,
+            exists: &exists,
+            name: &name,
+            variables: &self.variables,
+            selection: &files.selection,
+        };
+        let mut expanded = depcache_resolve::expand_with(&requirements, &constraints, &outside)?;
         for (files, entries) in
             [(&files.overrides, &mut expanded.overrides), (&files.recommended, &mut expanded.recommended)]
         {
             let files: Vec<&str> = files.iter().map(String::as_str).collect();
             *entries = depcache_resolve::requirements::only_requirements(&files, &read, &self.variables)?;
         }
+        direct::seal(&mut expanded);
         Ok(expanded)
+    }
+
+    /// Settings of a client for what requirements name by address, before it is known which indexes they name.
+    pub(crate) fn settings_without_index(&self) -> Result<Settings, SettingsError> {
+        let environment = |name: &str| self.variables.get(name).cloned();
+        Settings::without_index(&environment, self.offline)
+    }
+
+    /// A requirements or constraints file at an address.
+    fn read_remote(&self, address: &str) -> Result<Vec<u8>, ReadError> {
+        let refuse = |retryable, source: Box<dyn std::error::Error + Send + Sync>| ReadError::Unavailable {
+            retryable,
+            source,
+        };
+        let url = reqwest::Url::parse(address).map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let settings = self.settings_without_index();
+        let mut settings = settings.map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        settings.places.extend(IndexAddress::with_login(url.clone()));
+        let mut plain = url;
+        // Both fail only for addresses without a host, which have no credentials either.
+        plain.set_username("").and_then(|()| plain.set_password(None)).ok();
+        let client =
+            Index::new(settings, self.cache.clone()).map_err(|error| refuse(false, Box::new(error)))?;
+        let runtime =
+            tokio::runtime::Handle::try_current().map_err(|error| ReadError::Unreadable(Box::new(error)))?;
+        let limit_bytes = depcache_resolve::requirements::MAX_FILE_BYTES as u64;
+        let read = runtime.block_on(client.document(&plain, limit_bytes));
+        match read {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(IndexError::NotFound { .. }) => Err(ReadError::NotFound),
+            Err(error) => Err(refuse(error.is_retryable(), Box::new(error))),
+        }
     }
 
     /// A client of the indexes that flags, files and settings name. Blocking: may ask the interpreter's pip.
@@ -113,9 +162,11 @@ impl Session {
             files: &files,
             environment: &environment,
             python: Some(Path::new(&self.base.base.interpreter.executable)),
+            cache: Some(&self.cache),
         };
-        let settings =
+        let mut settings =
             Settings::resolve(&sources, self.strategy, self.offline).map_err(OpenError::Settings)?;
+        settings.places = direct::logins(expanded);
         Index::new(settings, self.cache.clone()).map_err(OpenError::Client)
     }
 
@@ -126,8 +177,8 @@ impl Session {
                 .iter()
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
-                        entry.hashes.iter().map(|h| format!(" --hash={h}")).collect();
-                    format!("{}{}", entry.requirement, hashes.into_iter().collect::<String>())
+                        entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
+                    format!("{entry}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
@@ -146,10 +197,25 @@ impl Session {
         })
     }
 
+    /// Facts of the index, source distributions included.
+    fn facts(frontend: &Frontend) -> IndexFacts {
+        IndexFacts::new(frontend.index().clone(), tokio::runtime::Handle::current())
+            .with_frontend(frontend.clone())
+    }
+
     /// Resolves on a blocking thread.
     pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
+        self.resolve_with(&Frontend::new(self, index), expanded).await
+    }
+
+    /// [`Session::resolve`] with a frontend that knows what is being built around.
+    pub(crate) async fn resolve_with(
+        &self,
+        frontend: &Frontend,
+        expanded: &Expanded,
+    ) -> Result<Resolution, ResolveError> {
         let input = self.options.input(expanded, &self.base);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
     }
 
@@ -161,7 +227,7 @@ impl Session {
         conflict: Conflict,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.options.input(expanded, &self.base);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose(&input, &facts, &conflict)).await
     }
 
@@ -186,7 +252,7 @@ impl Session {
         culprit: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.options.input(expanded, &self.base);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
     }
 
@@ -198,7 +264,7 @@ impl Session {
         failing: PackageName,
     ) -> Result<Option<Proposal>, ResolveError> {
         let input = self.options.input(expanded, &self.base);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_other(&input, &facts, &failing)).await
     }
 }

@@ -17,6 +17,9 @@ pub enum PathFault {
     /// Contains an empty or `.` component.
     #[error("it has an empty or `.` component")]
     NotNormal,
+    /// Begins with a drive letter.
+    #[error("it begins with a drive letter")]
+    Drive,
     /// Contains a backslash, NUL or another control character.
     #[error("it has a backslash or a control character")]
     Character,
@@ -37,6 +40,11 @@ pub fn check_path(path: &str) -> Result<(), PathFault> {
     }
     if path.starts_with('/') {
         return Err(PathFault::Absolute);
+    }
+    if let [letter, b':', ..] = path.as_bytes()
+        && letter.is_ascii_alphabetic()
+    {
+        return Err(PathFault::Drive);
     }
     if path.chars().any(|c| c == '\\' || c.is_control()) {
         return Err(PathFault::Character);
@@ -86,6 +94,7 @@ mod tests {
             ("a/./b", PathFault::NotNormal),
             ("a/", PathFault::NotNormal),
             ("", PathFault::NotNormal),
+            ("C:/Windows/x", PathFault::Drive),
             ("a\\b", PathFault::Character),
             ("a\0b", PathFault::Character),
             ("a\nb", PathFault::Character),

@@ -1,6 +1,7 @@
-//! Versions of packages with their usable wheels, or the reason why there is none.
+//! Versions of packages with their usable files, or the reason why there is none.
 
 use std::cell::{OnceCell, RefCell};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
@@ -8,22 +9,26 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 use pubgrub::Ranges;
-use uv_distribution_filename::{DistFilename, WheelFilename};
+use uv_distribution_filename::{BuildTag, DistFilename, LegacySourceDistExtension, SourceDistExtension};
 use uv_normalize::PackageName;
 
+use crate::direct::Pins;
 use crate::facts::{Facts, FactsError, FilesByVersion, PackageFile, PackageFiles, Yanked};
 use crate::policy::{Policy, Prereleases};
+use crate::reference::FileSource;
 use crate::target::Target;
 
 /// Why a version cannot be used. Ordered by how close the version came to being used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unavailable {
-    /// There is only a source distribution.
-    OnlySdist,
+    /// Its source distribution is in a format that is not used.
+    SdistFormat(String),
     /// `--no-binary` forbids its wheels.
     NoBinary,
     /// No wheel for this platform or Python.
     Tags,
+    /// It would have to be built, and that is refused.
+    NoBuild,
     /// `Requires-Python`.
     Python(String),
     /// Uploaded after the cut-off.
@@ -43,9 +48,21 @@ pub(crate) enum Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OnlySdist => f.write_str("there is only a source distribution (wheels are needed)"),
-            Self::NoBinary => f.write_str("--no-binary forbids its wheels"),
-            Self::Tags => f.write_str("no wheel fits this Python and platform"),
+            Self::SdistFormat(filename) => {
+                write!(
+                    f,
+                    "the format of its source distribution {filename} is not used (only .tar.gz and .zip)"
+                )
+            }
+            Self::NoBinary => {
+                f.write_str("--no-binary forbids its wheels, and there is no source distribution")
+            }
+            Self::Tags => {
+                f.write_str("no wheel fits this Python and platform, and there is no source distribution")
+            }
+            Self::NoBuild => f.write_str(
+                "it would have to be built from source, and --only-binary or --no-build forbids that",
+            ),
             Self::Python(requires) => write!(f, "it requires Python {requires}"),
             Self::TooNew => f.write_str("it was uploaded after the cut-off date"),
             Self::NoUploadTime => f.write_str("its index gives no upload time, and there is a cut-off date"),
@@ -58,11 +75,22 @@ impl fmt::Display for Unavailable {
     }
 }
 
+/// How well a file fits; the smallest is best.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fitness<'f> {
+    /// Best tags first, then the highest build number.
+    Wheel(usize, Reverse<Option<&'f BuildTag>>),
+    /// A source distribution; must be built.
+    TarGz,
+    /// Likewise, in the older format.
+    Zip,
+}
+
 /// A version that can be used.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    /// Usable wheels, best first; never empty.
-    pub(crate) wheels: Vec<PackageFile>,
+    /// Usable files, best first: wheels, then source distributions; never empty.
+    pub(crate) files: Vec<PackageFile>,
     /// Set when the version was withdrawn and is used all the same.
     pub(crate) yanked: Option<String>,
 }
@@ -163,12 +191,13 @@ pub(crate) struct Catalogue<'a> {
     pub(crate) facts: &'a dyn Facts,
     pub(crate) target: &'a Target,
     pub(crate) policy: &'a Policy,
+    pub(crate) pins: &'a Pins,
     listings: RefCell<HashMap<PackageName, Rc<Listing<'a>>>>,
 }
 
 impl<'a> Catalogue<'a> {
-    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy) -> Self {
-        Self { facts, target, policy, listings: RefCell::default() }
+    pub(crate) fn new(facts: &'a dyn Facts, target: &'a Target, policy: &'a Policy, pins: &'a Pins) -> Self {
+        Self { facts, target, policy, pins, listings: RefCell::default() }
     }
 
     /// The listing of a package.
@@ -176,10 +205,17 @@ impl<'a> Catalogue<'a> {
         if let Some(known) = self.listings.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let files: Option<Arc<dyn FilesByVersion>> = match self.facts.files(name)? {
-            PackageFiles::Unknown => None,
-            PackageFiles::Found(files) => Some(Arc::new(Sorted::new(name, &files))),
-            PackageFiles::ByVersion(files) => Some(files),
+        let files: Option<Arc<dyn FilesByVersion>> = if let Some(pin) = self.pins.get(name) {
+            Some(Arc::new(Sorted::new(name, std::slice::from_ref(&pin.file))))
+        } else if let Some(reference) = self.pins.constraint(name) {
+            let file = self.facts.direct(name, reference)?;
+            Some(Arc::new(Sorted::new(name, std::slice::from_ref(&file))))
+        } else {
+            match self.facts.files(name)? {
+                PackageFiles::Unknown => None,
+                PackageFiles::Found(files) => Some(Arc::new(Sorted::new(name, &files))),
+                PackageFiles::ByVersion(files) => Some(files),
+            }
         };
         let count = files.as_ref().map_or(0, |files| files.versions().len());
         let listing = Rc::new(Listing {
@@ -216,28 +252,24 @@ impl Judge<'_> {
         if !version.is_stable() && self.policy.prereleases(name) == Prereleases::Never {
             return Err(Unavailable::Prerelease);
         }
-        let mut wheels: Vec<(usize, &WheelFilename, &PackageFile)> = Vec::new();
-        let mut reason = Unavailable::OnlySdist;
+        let mut usable: Vec<(Fitness<'_>, &PackageFile)> = Vec::new();
+        let mut reason = None;
         for (parsed, file) in files {
             match self.judge_file(name, version, parsed, file) {
-                Ok((rank, wheel)) => wheels.push((rank, wheel, file)),
-                Err(other) => reason = reason.max(other),
+                Ok(fitness) => usable.push((fitness, file)),
+                Err(other) => reason = reason.max(Some(other)),
             }
         }
-        if wheels.is_empty() {
-            return Err(reason);
+        if usable.is_empty() {
+            return Err(reason.unwrap_or(Unavailable::Tags));
         }
-        // Best tags first, then the highest build number; the name makes the order total.
-        wheels.sort_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then_with(|| b.1.build_tag().cmp(&a.1.build_tag()))
-                .then_with(|| a.2.filename.cmp(&b.2.filename))
-        });
-        let yanked = wheels.iter().find_map(|(_, _, file)| match &file.yanked {
+        // The name makes the order total.
+        usable.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.filename.cmp(&b.1.filename)));
+        let yanked = usable.iter().find_map(|(_, file)| match &file.yanked {
             Yanked::Yes(reason) => Some(reason.clone()),
             Yanked::No => None,
         });
-        Ok(Candidate { wheels: wheels.into_iter().map(|(_, _, file)| file.clone()).collect(), yanked })
+        Ok(Candidate { files: usable.into_iter().map(|(_, file)| file.clone()).collect(), yanked })
     }
 
     fn judge_file<'f>(
@@ -246,23 +278,34 @@ impl Judge<'_> {
         version: &Version,
         parsed: &'f DistFilename,
         file: &PackageFile,
-    ) -> Result<(usize, &'f WheelFilename), Unavailable> {
+    ) -> Result<Fitness<'f>, Unavailable> {
         let python = || {
             let text = file.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
             Unavailable::Python(text)
         };
-        let admits_python = self.target.admits(file.requires_python.as_ref());
-        let DistFilename::WheelFilename(wheel) = parsed else {
-            return Err(if admits_python { Unavailable::OnlySdist } else { python() });
+        // Rules about choosing do not concern what a requirement names by its place.
+        let is_indexed = file.source == FileSource::Index;
+        let fitness = match parsed {
+            DistFilename::WheelFilename(_) if self.policy.no_binary.contains(name) && is_indexed => {
+                return Err(Unavailable::NoBinary);
+            }
+            DistFilename::WheelFilename(wheel) => {
+                let rank = self.target.rank(&file.filename).ok_or(Unavailable::Tags)?;
+                Fitness::Wheel(rank, Reverse(wheel.build_tag()))
+            }
+            DistFilename::SourceDistFilename(sdist) => match sdist.extension {
+                _ if self.policy.no_build.contains(name) => return Err(Unavailable::NoBuild),
+                SourceDistExtension::TarGz => Fitness::TarGz,
+                SourceDistExtension::Legacy(LegacySourceDistExtension::Zip) => Fitness::Zip,
+                SourceDistExtension::Legacy(_) => {
+                    return Err(Unavailable::SdistFormat(file.filename.clone()));
+                }
+            },
         };
-        if self.policy.no_binary.contains(name) {
-            return Err(Unavailable::NoBinary);
-        }
-        let rank = self.target.rank(&file.filename).ok_or(Unavailable::Tags)?;
-        if !admits_python {
+        if !self.target.admits(file.requires_python.as_ref()) {
             return Err(python());
         }
-        if let Some(limit) = self.policy.exclude_newer_ms(name) {
+        if let Some(limit) = self.policy.exclude_newer_ms(name).filter(|_| is_indexed) {
             match file.upload_time_ms {
                 None => return Err(Unavailable::NoUploadTime),
                 Some(uploaded) if uploaded >= limit => return Err(Unavailable::TooNew),
@@ -284,6 +327,6 @@ impl Judge<'_> {
         {
             return Err(Unavailable::Yanked(reason.clone()));
         }
-        Ok((rank, wheel))
+        Ok(fitness)
     }
 }

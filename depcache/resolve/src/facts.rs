@@ -228,7 +228,8 @@ pub trait Facts {
         })
     }
 
-    /// METADATA of a wheel that [`Facts::files`] or [`Facts::direct`] returned.
+    /// METADATA of a file that [`Facts::files`] or [`Facts::direct`] returned: of a wheel, or what building the sources
+    /// gives.
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError>;
 
     /// Whether [`Facts::files`] of this package would answer without waiting; metadata of its likely version is

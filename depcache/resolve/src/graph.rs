@@ -11,6 +11,7 @@ use crate::catalogue::Catalogue;
 use crate::facts::{FactsError, FileMetadata, Requirement};
 use crate::input::Input;
 use crate::policy;
+use crate::reference::DirectReference;
 
 /// What the search decides versions of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,7 +87,8 @@ impl Graph<'_> {
         let mut edges = Vec::new();
         for (position, entry) in self.input.expanded.requirements.iter().enumerate() {
             if self.catalogue.target.applies(&entry.requirement, &[]) {
-                self.push(&mut edges, &entry.requirement, &Why::Line(position), true);
+                let why = Why::Line(position);
+                self.push(&mut edges, &entry.requirement, entry.direct.as_ref(), &why, true);
             }
         }
         for (name, installed) in &self.base.distributions {
@@ -116,7 +118,7 @@ impl Graph<'_> {
         let target = self.catalogue.target;
         if self.is_base(name, version) {
             for requirement in self.base.requires(name, extra, target) {
-                self.push(&mut edges, requirement, &Why::Requires(requirement.to_string()), false);
+                self.push(&mut edges, requirement, None, &Why::Requires(requirement.to_string()), false);
             }
             return Ok(Ok(edges));
         }
@@ -124,7 +126,7 @@ impl Graph<'_> {
         let Some(candidate) = listing.candidate(version) else {
             return Ok(Err("no usable file".into()));
         };
-        let metadata = match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        let metadata = match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => metadata,
             FileMetadata::Unusable(reason) => return Ok(Err(reason)),
         };
@@ -143,32 +145,41 @@ impl Graph<'_> {
             if !applies {
                 continue;
             }
-            if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) {
-                let name = &requirement.name;
-                return Ok(Err(format!(
-                    "it takes {name} from an address, which packages of an index may not"
-                )));
+            let mut place = None;
+            if let Some(pep508_rs::VersionOrUrl::Url(url)) = &requirement.version_or_url {
+                let other = &requirement.name;
+                if self.catalogue.pins.get(name).is_none() {
+                    return Ok(Err(format!(
+                        "it takes {other} from an address, which packages of an index may not"
+                    )));
+                }
+                place = DirectReference::of_metadata(&url.verbatim.to_string());
+                if place.is_none() || self.catalogue.pins.get(other).is_none() {
+                    return Ok(Err(format!("it takes {other} from an address that cannot be followed")));
+                }
             }
-            self.push(&mut edges, requirement, &Why::Requires(requirement.to_string()), true);
+            self.push(&mut edges, requirement, place.as_ref(), &Why::Requires(requirement.to_string()), true);
         }
         Ok(Ok(edges))
     }
 
     /// Whether the version is the base's own.
     pub(crate) fn is_base(&self, name: &PackageName, version: &Version) -> bool {
-        self.base.get(name).is_some_and(|installed| installed.version == *version)
+        let installed = self.base.get(name);
+        installed.is_some_and(|installed| installed.version == *version)
+            && self.catalogue.pins.get(name).is_none()
     }
 
     /// Extras that a package version offers.
     pub(crate) fn extras(&self, name: &PackageName, version: &Version) -> Result<Vec<ExtraName>, FactsError> {
         if let Some(installed) = self.base.get(name)
-            && installed.version == *version
+            && self.is_base(name, version)
         {
             return Ok(installed.extras.clone());
         }
         let listing = self.catalogue.listing(name)?;
         let Some(candidate) = listing.candidate(version) else { return Ok(Vec::new()) };
-        match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => Ok(metadata.extras.clone()),
             FileMetadata::Unusable(_) => Ok(Vec::new()),
         }
@@ -176,7 +187,14 @@ impl Graph<'_> {
 
     /// Constraints restrict what lines and installed packages require; what the base requires of itself they
     /// leave alone, else a constraints file would replace parts of the base that nobody asked for.
-    fn push(&self, edges: &mut Vec<Edge>, requirement: &Requirement, why: &Why, is_constrained: bool) {
+    fn push(
+        &self,
+        edges: &mut Vec<Edge>,
+        requirement: &Requirement,
+        place: Option<&DirectReference>,
+        why: &Why,
+        is_constrained: bool,
+    ) {
         let name = &requirement.name;
         if self.input.exclude.contains(name) {
             return;
@@ -184,7 +202,7 @@ impl Graph<'_> {
         let named = Package::Named(name.clone());
         let overrides: Vec<_> = self.overrides(name).collect();
         if overrides.is_empty() {
-            with_extras(edges, requirement, policy::range(requirement), why);
+            with_extras(edges, requirement, self.range(requirement, place), why);
         } else {
             // The declaration still says that the package is wanted, no longer in which version.
             let applying: Vec<_> =
@@ -193,7 +211,8 @@ impl Graph<'_> {
                 edges.push(Edge { to: named.clone(), range: Ranges::full(), why: why.clone() });
             }
             for (position, replacement) in applying {
-                with_extras(edges, replacement, policy::range(replacement), &Why::Override(position));
+                let place = self.input.expanded.overrides[position].direct.as_ref();
+                with_extras(edges, replacement, self.range(replacement, place), &Why::Override(position));
             }
         }
         if !is_constrained {
@@ -203,8 +222,17 @@ impl Graph<'_> {
             let constraint = &entry.requirement;
             if constraint.name == requirement.name && self.catalogue.target.applies(constraint, &[]) {
                 let why = Why::Constraint(position);
-                edges.push(Edge { to: named.clone(), range: policy::range(constraint), why });
+                let range = self.range(constraint, entry.direct.as_ref());
+                edges.push(Edge { to: named.clone(), range, why });
             }
+        }
+    }
+
+    /// The versions that a requirement admits: the one at its place, or those of its specifiers.
+    fn range(&self, requirement: &Requirement, place: Option<&DirectReference>) -> Ranges<Version> {
+        match place.and_then(|_| self.catalogue.pins.get(&requirement.name)) {
+            Some(pin) => Ranges::singleton(pin.version.clone()),
+            None => policy::range(requirement),
         }
     }
 
@@ -232,7 +260,7 @@ impl Graph<'_> {
         }
         let listing = self.catalogue.listing(name)?;
         let Some(candidate) = listing.candidate(version) else { return Ok(false) };
-        Ok(match self.catalogue.facts.metadata(name, &candidate.wheels[0])? {
+        Ok(match self.catalogue.facts.metadata(name, &candidate.files[0])? {
             FileMetadata::Known(metadata) => {
                 metadata.requires.iter().any(|one| one.name == *package && target.applies(one, &[]))
             }

@@ -6,7 +6,7 @@ use domain::BaseRecord;
 use pep440_rs::Version;
 use uv_normalize::PackageName;
 
-use crate::requirements::Expanded;
+use crate::requirements::{Expanded, Names};
 
 /// How firmly the base is kept (`--base-policy`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,8 @@ pub struct Input {
     pub exclude: BTreeSet<PackageName>,
     /// Only files uploaded before this moment, milliseconds since the Unix epoch (`--exclude-newer`).
     pub exclude_newer_ms: Option<i64>,
+    /// Packages that may not be built from source (`--no-build`, `--no-build-package`), beside those of `--only-binary`.
+    pub no_build: Names,
     /// Another moment for single packages; `None`: no cut-off (`--exclude-newer-package`).
     pub exclude_newer_package_ms: BTreeMap<PackageName, Option<i64>>,
     /// Pins of an earlier lock: tried after the base's version, before newer ones.
@@ -84,6 +86,7 @@ impl Input {
             order: VersionOrder::default(),
             exclude: BTreeSet::new(),
             exclude_newer_ms: None,
+            no_build: Names::None,
             exclude_newer_package_ms: BTreeMap::new(),
             preferences: BTreeMap::new(),
         }

@@ -38,6 +38,7 @@
 mod base;
 mod catalogue;
 mod departures;
+mod direct;
 mod explain;
 pub mod facts;
 mod graph;
@@ -58,6 +59,6 @@ pub use facts::{
 pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
 pub use propose::{diff::unified, propose, propose_all, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};
-pub use requirements::{Expanded, RequirementsError, expand};
+pub use requirements::{Expanded, RequirementsError, expand, expand_with};
 pub use resolution::{Change, Conflict, Departure, Pinned, Proposal, Resolution, ResolveError, Warning};
 pub use solve::resolve;

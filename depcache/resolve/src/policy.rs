@@ -9,6 +9,7 @@ use uv_normalize::PackageName;
 
 use crate::facts::{FileHash, Requirement};
 use crate::input::{Input, Prerelease, VersionOrder};
+use crate::requirements::names::prevails;
 use crate::requirements::{Entry, Names};
 use crate::target::Target;
 
@@ -27,6 +28,10 @@ pub(crate) struct Policy {
     hashes: BTreeMap<PackageName, Vec<FileHash>>,
     exact: BTreeMap<PackageName, Vec<Version>>,
     pub(crate) no_binary: Names,
+    all_releases: Names,
+    only_final: Names,
+    /// Packages that may not be built from source.
+    pub(crate) no_build: Names,
 }
 
 impl Policy {
@@ -43,6 +48,9 @@ impl Policy {
             hashes: BTreeMap::new(),
             exact: BTreeMap::new(),
             no_binary: expanded.options.no_binary.clone(),
+            all_releases: expanded.options.all_releases.clone(),
+            only_final: expanded.options.only_final.clone(),
+            no_build: expanded.options.only_binary.and(&input.no_build),
         };
         let applies = |entry: &&Entry| target.applies(&entry.requirement, &[]);
         for entry in expanded.requirements.iter().filter(applies) {
@@ -62,7 +70,7 @@ impl Policy {
 
     fn learn(&mut self, entry: &Entry) {
         let name = &entry.requirement.name;
-        self.hashes.entry(name.clone()).or_default().extend(entry.hashes.iter().cloned());
+        self.hashes.entry(name.clone()).or_default().extend(entry.allowed_hashes().cloned());
         let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &entry.requirement.version_or_url else {
             return;
         };
@@ -104,6 +112,12 @@ impl Policy {
 
     /// Whether pre-releases may be used, and whether stable versions go first.
     pub(crate) fn prereleases(&self, name: &PackageName) -> Prereleases {
+        if prevails(&self.only_final, &self.all_releases, name) {
+            return Prereleases::Never;
+        }
+        if prevails(&self.all_releases, &self.only_final, name) {
+            return Prereleases::Equal;
+        }
         match self.prerelease {
             Prerelease::Allow => Prereleases::Equal,
             Prerelease::IfNecessary => Prereleases::Last,

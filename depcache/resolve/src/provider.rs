@@ -85,7 +85,8 @@ impl<'a> Provider<'a> {
     }
 
     fn choose(&self, name: &PackageName, range: &Ranges<Version>) -> Result<Option<Version>, FactsError> {
-        if let Some(installed) = self.graph.base.get(name) {
+        let is_placed = self.graph.catalogue.pins.get(name).is_some();
+        if let Some(installed) = self.graph.base.get(name).filter(|_| !is_placed) {
             if range.contains(&installed.version) {
                 return Ok(Some(installed.version.clone()));
             }
@@ -107,12 +108,17 @@ impl<'a> Provider<'a> {
                 return Ok(Some(version.clone()));
             }
         }
+        let everything = Ranges::full();
         let mut fitting = listing.preferred(policy, range);
         let chosen = fitting.next().cloned();
-        if chosen.is_some() && self.is_batch_due(name) {
+        if let (Some(version), true) = (&chosen, self.is_batch_due(name)) {
+            // What each version of another package pins anew (botocore by boto3) has nothing else in range; its next
+            // versions are asked for soon all the same.
+            let later = listing.preferred(policy, &everything).skip_while(|other| *other != version).skip(1);
             let next: Vec<_> = fitting
+                .chain(later)
                 .take(PREFETCH_BATCH)
-                .filter_map(|version| listing.candidate(version)?.wheels.first())
+                .filter_map(|version| listing.candidate(version)?.files.first())
                 .map(Prefetch::Metadata)
                 .collect();
             self.graph.catalogue.facts.prefetch(&next);
@@ -120,12 +126,12 @@ impl<'a> Provider<'a> {
         Ok(chosen)
     }
 
-    /// Counts a try; true at 5, 10, 20 and then every 20.
+    /// Counts a try; true at every fifth: the batch reaches far beyond the next five, so that answers are there in time.
     fn is_batch_due(&self, name: &PackageName) -> bool {
         let mut tries = self.tries.borrow_mut();
         let count = tries.entry(name.clone()).or_default();
         *count += 1;
-        matches!(*count, 5 | 10) || count.is_multiple_of(20)
+        count.is_multiple_of(5)
     }
 
     /// Announces metadata of the likely versions of undecided packages whose files are known by now.
@@ -143,7 +149,7 @@ impl<'a> Provider<'a> {
             // An error shows again when the answer is needed.
             let Ok(listing) = catalogue.listing(&name) else { continue };
             let mut likely = listing.preferred(catalogue.policy, &range);
-            let wheel = likely.next().and_then(|version| listing.candidate(version)?.wheels.first());
+            let wheel = likely.next().and_then(|version| listing.candidate(version)?.files.first());
             if let Some(wheel) = wheel {
                 catalogue.facts.prefetch(&[Prefetch::Metadata(wheel)]);
             }
@@ -160,7 +166,8 @@ impl<'a> Provider<'a> {
             .base
             .get(name)
             .is_some_and(|one| one.protection.is_some() || range.contains(&one.version));
-        if !from_base && self.announced.borrow_mut().insert(name.clone()) {
+        let is_placed = self.graph.catalogue.pins.get(name).is_some();
+        if !from_base && !is_placed && self.announced.borrow_mut().insert(name.clone()) {
             self.graph.catalogue.facts.prefetch(&[Prefetch::Files(name)]);
             self.pending.borrow_mut().insert(name.clone(), range.clone());
         }

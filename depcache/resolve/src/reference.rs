@@ -1,6 +1,6 @@
 //! Direct references: requirements that name a place instead of versions.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::facts::FileHash;
 
@@ -74,11 +74,37 @@ pub enum FileSource {
     },
 }
 
+impl DirectReference {
+    /// The reference that a `Requires-Dist` names behind `@`; `None`: it cannot be followed.
+    pub fn of_metadata(text: &str) -> Option<Self> {
+        crate::requirements::reference(text)
+    }
+
+    /// Whether both lead to the same thing; how they were written and what they carry for checking do not count.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let plain = |reference: &Self| {
+            let place = match &reference.place {
+                Place::Url(url) => Place::Url(without_credentials(url)),
+                Place::Path { path, .. } => {
+                    let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/').to_owned();
+                    Place::Path { path, editable: false }
+                }
+                Place::Git { url, requested } => {
+                    let url = without_credentials(url).trim_end_matches(".git").to_owned();
+                    Place::Git { url, requested: requested.clone() }
+                }
+            };
+            (place, reference.subdirectory.clone())
+        };
+        plain(self) == plain(other)
+    }
+}
+
 impl fmt::Display for DirectReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Url(url) => f.write_str(&without_credentials(url))?,
-            Place::Path { path, .. } => f.write_str(path)?,
+            Place::Path { path, .. } => f.write_str(&written(path))?,
             Place::Git { url, requested } => {
                 write!(f, "git+{}", without_credentials(url))?;
                 if let Some(requested) = requested {
@@ -108,6 +134,25 @@ impl fmt::Debug for Place {
             Self::Git { url, requested } => write!(f, "Git({}, {requested:?})", without_credentials(url)),
         }
     }
+}
+
+/// A path as a requirement may hold it: what would be read as something else is written as an address of a file.
+fn written(path: &str) -> String {
+    let is_plain = !path.contains([';', '#', '[', ']', '%', ':', '@', '\\', '"', '\'', '$'])
+        && path.trim() == path
+        && !path.contains(" -");
+    if is_plain {
+        return path.to_owned();
+    }
+    let mut out = String::from("file:");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").ok();
+        }
+    }
+    out
 }
 
 /// An address without what stands before the `@` of its host. The user name of `ssh://git@host/…` stays: it is

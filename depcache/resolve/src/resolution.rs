@@ -1,14 +1,15 @@
 //! The answer of a resolution.
 
 use std::fmt;
+use std::sync::Arc;
 
 use domain::Mode;
 use domain::environment::Shadow;
 use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
-use crate::facts::{FactsError, FileHash, PackageFile};
-use crate::requirements::{Expanded, Origin};
+use crate::facts::{FactsError, FileHash, Metadata, PackageFile};
+use crate::requirements::{Expanded, Note, Origin};
 
 /// A package to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Pinned {
     pub file: PackageFile,
     /// Other files of the version that the target could use too, best first.
     pub alternatives: Vec<PackageFile>,
+    /// What it was resolved with: metadata of `file`.
+    pub metadata: Arc<Metadata>,
     /// Hashes that the user allows; empty: any. The download must match one of them.
     pub allowed_hashes: Vec<FileHash>,
     /// Names of installed or kept packages that it requires, sorted (`via` lines, `why`).
@@ -75,6 +78,11 @@ pub enum Warning {
         /// Why, when the index says so.
         reason: String,
     },
+    /// Something in the user's files is read, but not done.
+    Input {
+        /// What and where.
+        note: Note,
+    },
     /// `--exclude` leaves out what others ask for.
     Excluded {
         /// What is left out.
@@ -116,6 +124,7 @@ impl fmt::Display for Warning {
             Self::Yanked { package, version, reason } => {
                 write!(f, "{package} {version} was withdrawn from its index: {reason}")
             }
+            Self::Input { note } => write!(f, "{note}"),
             Self::Excluded { package, required_by } => {
                 write!(f, "{package} is left out by --exclude, though {} asks for it", required_by.join(", "))
             }

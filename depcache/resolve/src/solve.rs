@@ -11,13 +11,14 @@ use uv_normalize::{ExtraName, PackageName};
 use crate::base::BaseView;
 use crate::catalogue::Catalogue;
 use crate::departures;
+use crate::direct::Pins;
 use crate::explain;
-use crate::facts::Facts;
+use crate::facts::{Facts, FileMetadata};
 use crate::graph::{Graph, Package, Why};
 use crate::input::Input;
 use crate::policy::Policy;
 use crate::provider::{Provider, ProviderError, root_version};
-use crate::resolution::{Kept, Pinned, Resolution, ResolveError, Warning};
+use crate::resolution::{Conflict, Kept, Pinned, Resolution, ResolveError, Warning};
 use crate::target::Target;
 
 /// Finds packages that satisfy `input`'s requirements against its base.
@@ -27,7 +28,9 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
     let target = Target::new(&input.base.base)?;
     let policy = Policy::new(input, &target);
     let base = BaseView::new(input, &target);
-    let catalogue = Catalogue::new(facts, &target, &policy);
+    check_python(input, &target)?;
+    let pins = Pins::gather(input, &target, &base, facts)?;
+    let catalogue = Catalogue::new(facts, &target, &policy, &pins);
     let graph = Graph { input, base: &base, catalogue: &catalogue };
     let provider = Provider::new(graph);
     let solution = match pubgrub::resolve(&provider, Package::Root, root_version()) {
@@ -54,6 +57,22 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
         }
     }
     answer.finish()
+}
+
+/// Projects say which Python they are for.
+fn check_python(input: &Input, target: &Target) -> Result<(), ResolveError> {
+    let demands = &input.expanded.requires_python;
+    let Some(unmet) = demands.iter().find(|demand| !target.admits(Some(&demand.specifiers))) else {
+        return Ok(());
+    };
+    let place = format!("{}:{}", unmet.origin.file, unmet.origin.line);
+    Err(ResolveError::Conflict(Box::new(Conflict {
+        summary: format!("{place} is not for Python {}", target.python()),
+        steps: vec![format!("{place} requires Python {}", unmet.specifiers)],
+        hints: vec!["take a base with a Python that the project is for".into()],
+        involved: vec![unmet.origin.clone()],
+        packages: vec![],
+    })))
 }
 
 impl From<ProviderError> for ResolveError {
@@ -84,6 +103,8 @@ impl Answer<'_> {
             warnings: graph.base.warnings.clone(),
             departures: Vec::new(),
         };
+        let notes = &graph.input.expanded.notes;
+        out.warnings.extend(notes.iter().map(|note| Warning::Input { note: note.clone() }));
         for (name, version) in &self.versions {
             if graph.is_base(name, version) {
                 if reached.contains(name) {
@@ -129,7 +150,7 @@ impl Answer<'_> {
         let listing = catalogue.listing(name).map_err(facts)?;
         let missing = || ResolveError::Base { field: format!("file of {name} {version}") };
         let candidate = listing.candidate(version).ok_or_else(missing)?;
-        let (file, alternatives) = candidate.wheels.split_first().ok_or_else(missing)?;
+        let (file, alternatives) = candidate.files.split_first().ok_or_else(missing)?;
         if let Some(reason) = &candidate.yanked {
             let (package, version, reason) = (name.clone(), version.clone(), reason.clone());
             warnings.push(Warning::Yanked { package, version, reason });
@@ -144,12 +165,17 @@ impl Answer<'_> {
             }
         }
         requires.remove(name);
+        let metadata = match catalogue.facts.metadata(name, file).map_err(facts)? {
+            FileMetadata::Known(metadata) => metadata,
+            FileMetadata::Unusable(_) => return Err(missing()),
+        };
         Ok(Pinned {
             name: name.clone(),
             version: version.clone(),
             extras,
             file: file.clone(),
             alternatives: alternatives.to_vec(),
+            metadata,
             allowed_hashes: catalogue.policy.hashes(name).to_vec(),
             requires: requires.into_iter().collect(),
         })

@@ -4,10 +4,13 @@
 //! of the image, and no `PYTHONPATH` of the caller changes the answer.
 
 mod probe;
+mod remembered;
 mod tags;
 mod target;
 
-pub use probe::{describe, describe_cached, describe_none, identify, resolve_interpreter};
+pub(crate) use remembered::{keep_answer, recall_answer};
+
+pub use probe::{describe, describe_cached, describe_none, identify, identify_cached, resolve_interpreter};
 pub use target::{OtherTarget, PythonVersion, TargetError, TargetPlatform};
 
 use std::path::PathBuf;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use domain::{Base, BaseRecord, Distribution, Interpreter};
 use serde::Deserialize;
 
-use super::BaseError;
 use super::tags::{TagFacts, abi, supported};
+use super::{BaseError, remembered};
 use crate::index::Cache;
 
 const PROBE: &str = include_str!("probe.py");
@@ -56,10 +56,11 @@ pub fn describe(python: &str) -> Result<BaseRecord, BaseError> {
     Ok(record(base, loaded))
 }
 
-/// [`describe`], remembering by base id what is loaded: only the first call imports Airflow.
+/// [`describe`], remembering what the interpreter said while nothing changes, and by base id what is loaded: only the
+/// first call starts an interpreter and imports Airflow.
 pub fn describe_cached(python: &str, cache: &Cache) -> Result<BaseRecord, BaseError> {
     let python = resolve_interpreter(python)?;
-    let base = probe(&python)?;
+    let base = probe_cached(&python, cache)?;
     let Ok(id) = base.id() else { return describe(&base.interpreter.executable) };
     if let Some(names) = cache.loaded(id) {
         return Ok(record(base, names));
@@ -76,6 +77,20 @@ pub fn identify(python: &str) -> Result<BaseRecord, BaseError> {
     Ok(record(probe(&resolve_interpreter(python)?)?, Vec::new()))
 }
 
+/// [`identify`], remembering the answer while nothing changes.
+pub fn identify_cached(python: &str, cache: &Cache) -> Result<BaseRecord, BaseError> {
+    Ok(record(probe_cached(&resolve_interpreter(python)?, cache)?, Vec::new()))
+}
+
+fn probe_cached(python: &Path, cache: &Cache) -> Result<Base, BaseError> {
+    if let Some(base) = remembered::recall(python, cache) {
+        return Ok(base);
+    }
+    let base = probe(python)?;
+    remembered::keep(python, &base, cache);
+    Ok(base)
+}
+
 fn loaded_if_airflow(python: &Path, base: &Base) -> Result<Vec<String>, BaseError> {
     let has_airflow =
         ["apache-airflow-core", "apache-airflow"].iter().any(|name| base.distribution(name).is_some());
@@ -83,8 +98,8 @@ fn loaded_if_airflow(python: &Path, base: &Base) -> Result<Vec<String>, BaseErro
 }
 
 /// The base of `--base none`: the interpreter alone, nothing installed, nothing loaded. Blocking.
-pub fn describe_none(python: &str) -> Result<BaseRecord, BaseError> {
-    let mut base = probe(&resolve_interpreter(python)?)?;
+pub fn describe_none(python: &str, cache: &Cache) -> Result<BaseRecord, BaseError> {
+    let mut base = probe_cached(&resolve_interpreter(python)?, cache)?;
     base.distributions.clear();
     base.site_dirs.clear();
     Ok(record(base, Vec::new()))

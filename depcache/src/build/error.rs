@@ -3,11 +3,13 @@ use domain::Digest;
 use domain::canonical::CanonicalError;
 
 use super::Proposed;
+use crate::direct::DirectError;
 use crate::environment::EnvironmentError;
 use crate::index::IndexError;
 use crate::layers::LayerError;
 use crate::lock::{LockError, PylockError};
 use crate::session::OpenError;
+use crate::source::SourceError;
 use crate::verify::{Failure, VerifyError};
 
 /// A requested distribution that does not import in the environment.
@@ -65,6 +67,12 @@ pub enum BuildError {
         /// Its name.
         package: String,
     },
+    /// Sources did not become a wheel.
+    #[error("a wheel could not be built")]
+    Source(#[source] SourceError),
+    /// What a requirement names by its place could not be had.
+    #[error("what a requirement names by its place cannot be had")]
+    Place(#[source] DirectError),
     /// A wheel could not be fetched.
     #[error("{filename} could not be fetched")]
     Download {
@@ -151,6 +159,8 @@ impl BuildError {
                 source.is_retryable()
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
+            Self::Source(error) => error.is_retryable(),
+            Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
             Self::Environment(error) => error.is_retryable(),
@@ -176,6 +186,8 @@ impl BuildError {
             }
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
+            Self::Source(error) => error.hint(),
+            Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
             Self::Damaged { .. } => Some("delete the object and build again".into()),
@@ -195,10 +207,9 @@ impl BuildError {
             Self::Open(OpenError::Settings(_)) => USAGE,
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
-            Self::Resolve(ResolveError::Facts { source, .. }) => {
-                let index = source.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
-                index.map_or(UNAVAILABLE, IndexError::exit_code)
-            }
+            Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
+            Self::Source(error) => error.exit_code(),
+            Self::Place(error) => error.exit_code(),
             Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Requirements(_)
             | Self::Pylock { .. }

@@ -1,7 +1,7 @@
 //! From a lock's wheels to published layers: what the store has is reused, the rest is downloaded, checked,
 //! built and uploaded. Packages go through the steps independently, several at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -16,11 +16,13 @@ use uv_normalize::PackageName;
 
 use super::stored::{self, EntryPoints};
 use super::{BuildError, Context};
+use crate::direct;
 use crate::index::{Index, IndexError, IndexFile, read_metadata};
 use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
 use crate::progress::Event;
 use crate::session::blocking;
+use crate::source::Frontend;
 
 /// Packages in work at a time: enough to keep network and cores busy, few enough to bound disk use.
 const PACKAGES_AT_A_TIME: usize = 12;
@@ -46,6 +48,7 @@ pub(super) struct Tally {
 struct Work<'a> {
     store: &'a Store,
     index: &'a Index,
+    frontend: &'a Frontend,
     builder: Arc<Builder>,
     cores: Semaphore,
     target: TargetId,
@@ -55,7 +58,7 @@ struct Work<'a> {
 /// Layers of all packages of `lock`, in its order.
 pub(super) async fn prepare(
     context: &Context,
-    index: &Index,
+    frontend: &Frontend,
     lock: &Lock,
     staging: &Path,
     tally: &Tally,
@@ -66,7 +69,8 @@ pub(super) async fn prepare(
         .map_err(|source| BuildError::Layer { filename: "the staging directory".into(), source })?;
     let work = Work {
         store: &context.store,
-        index,
+        index: frontend.index(),
+        frontend,
         builder: Arc::new(builder),
         // One more than cores: a builder that waits for its interpreter leaves a core idle.
         cores: Semaphore::new(cores + 1),
@@ -91,27 +95,32 @@ pub(super) async fn prepare(
     Ok(materials)
 }
 
+/// A wheel on this disk, and under which content its layer is looked for in the store.
+struct Wheel {
+    path: PathBuf,
+    filename: String,
+    key: Digest,
+}
+
 async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, BuildError> {
-    let LockedSource::Wheel(wheel) = &package.source else {
-        return Err(BuildError::NotAWheel { package: package.name.clone() });
-    };
-    if let Some(entry) = stored::wheel_layer(work.store, &wheel.sha256, work.target).await? {
+    if let Some(key) = layer_key(package)
+        && let Some(entry) = stored::wheel_layer(work.store, &key, work.target).await?
+    {
         work.tally.reused.fetch_add(1, Ordering::Relaxed);
         return existing(work.store, entry).await;
     }
     let started = Instant::now();
-    let download = |source| BuildError::Download { filename: wheel.filename.clone(), source };
-    let file = locate(work.index, package, wheel).await.map_err(download)?;
-    let path = work.index.wheel(&file, Some(wheel.sha256)).await.map_err(download)?;
+    let wheel = match &package.source {
+        LockedSource::Wheel(file) => downloaded(work, package, file).await?,
+        _ => from_source(work, package).await?,
+    };
     work.tally.download_ms.fetch_add(since_ms(started), Ordering::Relaxed);
 
     // The semaphore is never closed.
     let core = work.cores.acquire().await;
     let started = Instant::now();
-    let (builder, filename, expected) =
-        (Arc::clone(&work.builder), wheel.filename.clone(), package.metadata_sha256);
+    let (builder, path, filename) = (Arc::clone(&work.builder), wheel.path.clone(), wheel.filename.clone());
     let built = blocking(move || {
-        check_metadata(&path, &filename, expected)?;
         builder.from_wheel(&path, &filename).map_err(|source| BuildError::Layer { filename, source })
     })
     .await?;
@@ -122,10 +131,75 @@ async fn material(work: &Work<'_>, package: &LockedPackage) -> Result<Material, 
     }
 
     let started = Instant::now();
-    let published = publish(work, wheel, built).await;
+    let published = publish(work, &wheel, built).await;
     work.tally.upload_ms.fetch_add(since_ms(started), Ordering::Relaxed);
     work.tally.built.fetch_add(1, Ordering::Relaxed);
     published
+}
+
+async fn downloaded(
+    work: &Work<'_>,
+    package: &LockedPackage,
+    file: &LockedFile,
+) -> Result<Wheel, BuildError> {
+    let download = |source| BuildError::Download { filename: file.filename.clone(), source };
+    let offered = locate(work.index, package, file).await.map_err(download)?;
+    let path = work.index.wheel(&offered, Some(file.sha256)).await.map_err(download)?;
+    let (checked, filename, expected) = (path.clone(), file.filename.clone(), package.metadata_sha256);
+    blocking(move || check_metadata(&checked, &filename, expected)).await?;
+    Ok(Wheel { path, filename: file.filename.clone(), key: file.sha256 })
+}
+
+/// The wheel of a source tree. Who built a source distribution first decides for the store: the same lock then gives the
+/// same environment everywhere, although hardly two builds give the same bytes.
+async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, BuildError> {
+    let source = match &package.source {
+        LockedSource::Sdist(file) => {
+            let download = |source| BuildError::Download { filename: file.filename.clone(), source };
+            let offered = locate(work.index, package, file).await.map_err(download)?;
+            let unnamed = || BuildError::NotAWheel { package: package.name.clone() };
+            let (Ok(name), Ok(version)) = (package.name.parse(), package.version.parse()) else {
+                return Err(unnamed());
+            };
+            let fetched = work.frontend.sdist(&name, &version, &offered, Some(file.sha256)).await;
+            fetched.map_err(BuildError::Source)?
+        }
+        _ => match direct::locked(work.frontend, package).await.map_err(BuildError::Place)? {
+            Ok(path) => return placed(package, path).await,
+            Err(source) => source,
+        },
+    };
+    let built = work.frontend.wheel(&source).await.map_err(BuildError::Source)?;
+    let actual = built.known.digest();
+    if let Some(expected) = package.metadata_sha256
+        && actual != expected
+    {
+        return Err(BuildError::MetadataDiffers { filename: built.filename, expected, actual });
+    }
+    let key = layer_key(package).unwrap_or(built.sha256);
+    Ok(Wheel { path: built.path, filename: built.filename, key })
+}
+
+/// A wheel that the requirements name by its place.
+async fn placed(package: &LockedPackage, path: PathBuf) -> Result<Wheel, BuildError> {
+    let Some(file) = package.source.file() else {
+        return Err(BuildError::NotAWheel { package: package.name.clone() });
+    };
+    let (checked, filename, expected) = (path.clone(), file.filename.clone(), package.metadata_sha256);
+    blocking(move || check_metadata(&checked, &filename, expected)).await?;
+    Ok(Wheel { path, filename: file.filename.clone(), key: file.sha256 })
+}
+
+/// What tells the layer of this package from others before its wheel is there. Projects of one archive differ by their
+/// directories.
+fn layer_key(package: &LockedPackage) -> Option<Digest> {
+    let sha256 = package.source.file()?.sha256;
+    Some(match &package.source {
+        LockedSource::Archive { subdirectory: Some(below), .. } => {
+            Digest::of(format!("{sha256} {below}").as_bytes())
+        }
+        _ => sha256,
+    })
 }
 
 async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildError> {
@@ -135,7 +209,7 @@ async fn existing(store: &Store, entry: LayerEntry) -> Result<Material, BuildErr
 }
 
 /// Tar, table of contents, then the create-only wheel map that decides between builders.
-async fn publish(work: &Work<'_>, wheel: &LockedFile, built: Built) -> Result<Material, BuildError> {
+async fn publish(work: &Work<'_>, wheel: &Wheel, built: Built) -> Result<Material, BuildError> {
     let digest = built.entry.tar_digest;
     let uploaded = work.store.put_file(&keys::layer(&digest), &built.tar_zst, Condition::Absent).await;
     if let Err(error) = std::fs::remove_file(&built.tar_zst) {
@@ -144,14 +218,14 @@ async fn publish(work: &Work<'_>, wheel: &LockedFile, built: Built) -> Result<Ma
     uploaded?;
     work.store.put(&keys::toc(&digest), Bytes::from(built.toc_zst), Condition::Absent).await?;
     let record = WheelLayer { schema: 1, filename: wheel.filename.clone(), layer: built.entry.clone() };
-    let key = keys::wheel(&wheel.sha256, work.target);
+    let key = keys::wheel(&wheel.key, work.target);
     let bytes = domain::canonical::to_bytes(&record)?;
     match work.store.put(&key, bytes.into(), Condition::Absent).await? {
         PutOutcome::Written(_) => {
             Ok(Material { entry: built.entry, toc: built.toc, entry_points: built.entry_points })
         }
         PutOutcome::Refused => {
-            let winner = stored::wheel_layer(work.store, &wheel.sha256, work.target).await?;
+            let winner = stored::wheel_layer(work.store, &wheel.key, work.target).await?;
             let what = "it exists and cannot be read".to_owned();
             existing(work.store, winner.ok_or(BuildError::Damaged { key, what })?).await
         }

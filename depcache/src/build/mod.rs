@@ -28,13 +28,15 @@ use std::time::Instant;
 use depcache_resolve::requirements::SourceFile;
 use depcache_resolve::{Change, Expanded, ResolveError};
 use domain::environment::ImportCheck;
-use domain::{EnvId, Manifest, RequestId, keys};
+use domain::{EnvId, LockId, Manifest, RequestId, keys};
 use objectstore::Store;
 
+use crate::environment::fetch;
 use crate::index::Index;
 use crate::lock::Lock;
 use crate::progress::Event;
 use crate::session::{Files, Session, blocking};
+use crate::source::Frontend;
 use materials::{Tally, prepare, since_ms};
 
 /// Where and for which base is built.
@@ -204,7 +206,8 @@ async fn install(
     let scratch = tempfile::tempdir_in(scratch_parent(context)?)
         .map_err(|source| BuildError::Disk { path: context.session.cache.scratch_dir(), source })?;
     let tally = Tally::default();
-    let materials = prepare(context, index, lock, &scratch.path().join("staging"), &tally).await?;
+    let frontend = Frontend::new(&context.session, index);
+    let materials = prepare(context, &frontend, lock, &scratch.path().join("staging"), &tally).await?;
     let manifest = publish::manifest(&context.session.base.base, lock, &materials).await?;
     let env_id = publish::manifest_and_lock(&context.store, lock, &manifest).await?;
 
@@ -235,6 +238,31 @@ async fn install(
     };
     publish::attestation_and_alias(context, &built, request).await?;
     Ok(built)
+}
+
+/// Resolves, builds layers, composes on the context's volume, and nothing more: what build environments need. Their
+/// answer is not kept as an alias: they follow new releases of what they require.
+pub(crate) async fn compose(
+    context: &Context,
+    frontend: &Frontend,
+    expanded: &Expanded,
+) -> Result<(PathBuf, LockId), BuildError> {
+    let session = &context.session;
+    let resolved = session.resolve_with(frontend, expanded).await;
+    let resolution = resolved.map_err(|error| match error {
+        ResolveError::Conflict(conflict) => BuildError::Unsolvable { conflict, proposal: None },
+        other => BuildError::Resolve(other),
+    })?;
+    let lock =
+        Lock::new(&session.base.base, &resolution, frontend.index()).await.map_err(BuildError::Lock)?;
+    let scratch = tempfile::tempdir_in(scratch_parent(context)?)
+        .map_err(|source| BuildError::Disk { path: session.cache.scratch_dir(), source })?;
+    let materials = prepare(context, frontend, &lock, scratch.path(), &Tally::default()).await?;
+    let manifest = publish::manifest(&session.base.base, &lock, &materials).await?;
+    let env_id = publish::manifest_and_lock(&context.store, &lock, &manifest).await?;
+    let volume = context.volume.clone().unwrap_or_else(|| session.cache.builders_dir());
+    let fetched = fetch(&context.store, env_id, &session.base, &volume).await;
+    Ok((fetched.map_err(BuildError::Environment)?.path, manifest.lock_id))
 }
 
 fn scratch_parent(context: &Context) -> Result<PathBuf, BuildError> {

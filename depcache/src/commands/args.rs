@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use depcache::index::{Cache, Flags, Strategy};
-use depcache::session::{Files, Session};
+use depcache::session::{Files, Options, Session};
+use depcache_resolve::requirements::Selection;
 use domain::BaseRecord;
-use uv_normalize::PackageName;
+use uv_normalize::{ExtraName, GroupName, PackageName};
 
 use super::Failure;
 use super::progress;
 use super::rules::{RulesArgs, TargetArgs};
+use super::sources::SourceArgs;
 
 /// Answer on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -36,17 +38,17 @@ pub(crate) struct BaseArgs {
 impl BaseArgs {
     /// Describes or reads the base. Blocking.
     fn load(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::describe_cached(&self.base, cache)?))
     }
 
     /// The base as far as fetching needs it. Blocking.
-    fn identify(&self) -> Result<BaseRecord, Failure> {
-        self.fixed().unwrap_or_else(|| Ok(depcache::base::identify(&self.base)?))
+    fn identify(&self, cache: &Cache) -> Result<BaseRecord, Failure> {
+        self.fixed(cache).unwrap_or_else(|| Ok(depcache::base::identify_cached(&self.base, cache)?))
     }
 
-    fn fixed(&self) -> Option<Result<BaseRecord, Failure>> {
+    fn fixed(&self, cache: &Cache) -> Option<Result<BaseRecord, Failure>> {
         if self.base == "none" {
-            return Some(depcache::base::describe_none(&self.python).map_err(Into::into));
+            return Some(depcache::base::describe_none(&self.python, cache).map_err(Into::into));
         }
         let is_file = Path::new(&self.base).extension().is_some_and(|extension| extension == "json");
         is_file.then(|| depcache::base::read(Path::new(&self.base)).map_err(Into::into))
@@ -59,10 +61,21 @@ pub(crate) struct ResolveArgs {
     /// Constraints file.
     #[arg(short, long = "constraint", value_name = "FILE")]
     pub(crate) constraints: Vec<String>,
+    /// Extra of a pyproject.toml that is wanted too.
+    #[arg(long = "extra", value_name = "NAME")]
+    extras: Vec<ExtraName>,
+    /// All extras of a pyproject.toml.
+    #[arg(long)]
+    all_extras: bool,
+    /// Dependency group of a pyproject.toml that is wanted too.
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<GroupName>,
     #[command(flatten)]
     pub(crate) base: BaseArgs,
     #[command(flatten)]
     pub(crate) rules: RulesArgs,
+    #[command(flatten)]
+    sources: SourceArgs,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
 }
@@ -122,19 +135,23 @@ impl ResolveArgs {
         let base = self.base.load(&self.index.cache())?;
         let Some(other) = target.other(&base) else { return Ok(self.session_for(base)) };
         let mut session = self.session_for(other.apply(base)?);
-        session.other_target = true;
+        session.options.builds.is_foreign_target = true;
         Ok(session)
     }
 
     /// A session that can fetch, but not resolve. Blocking, short.
     pub(crate) fn session_to_fetch(&self) -> Result<Session, Failure> {
-        Ok(self.session_for(self.base.identify()?))
+        Ok(self.session_for(self.base.identify(&self.index.cache())?))
     }
 
     /// The session of these options for another base.
     pub(crate) fn session_for(&self, base: BaseRecord) -> Session {
         let mut session = Session::new(base);
-        session.options = self.rules.options();
+        session.options = Options {
+            no_binary: self.sources.no_binary(),
+            builds: self.sources.rules(&session.variables),
+            ..self.rules.options()
+        };
         self.index.apply(&mut session);
         session
     }
@@ -145,6 +162,11 @@ impl ResolveArgs {
             root: PathBuf::from("."),
             requirements: requirements.to_vec(),
             constraints: self.constraints.clone(),
+            selection: Selection {
+                extras: self.extras.iter().cloned().collect(),
+                all_extras: self.all_extras,
+                groups: self.groups.iter().cloned().collect(),
+            },
             overrides: self.rules.overrides.clone(),
             recommended: self.rules.prefer.clone(),
         }

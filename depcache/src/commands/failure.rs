@@ -1,10 +1,11 @@
 //! How a failed command is told: message, causes, hint, exit code.
 
 use depcache::base::{BaseError, TargetError};
+use depcache::direct::DirectError;
 use depcache::index::{IndexError, SettingsError};
 use depcache::lock::{LockError, PylockError};
 use depcache::session::OpenError;
-use depcache_resolve::{FactsError, RequirementsError, ResolveError};
+use depcache_resolve::{RequirementsError, ResolveError};
 use domain::exit;
 
 /// What goes to standard error, and the exit code.
@@ -69,7 +70,8 @@ impl From<TargetError> for Failure {
 impl From<RequirementsError> for Failure {
     fn from(error: RequirementsError) -> Self {
         // `render` brings place, line, causes and hint.
-        Self::new(exit::DATA, error.render(), None)
+        let code = if error.is_unavailable() { exit::UNAVAILABLE } else { exit::DATA };
+        Self::new(code, error.render(), None)
     }
 }
 
@@ -99,15 +101,12 @@ impl From<ResolveError> for Failure {
         let hint = error.hint();
         match &error {
             ResolveError::Conflict(conflict) => Self::new(exit::DATA, conflict.to_string(), None),
-            ResolveError::Facts { source, .. } => Self { hint, ..Self::of(facts_code(source), source, None) },
+            ResolveError::Facts { source, .. } => {
+                Self { hint, ..Self::of(depcache::facts::exit_code(source), source, None) }
+            }
             ResolveError::Base { .. } | ResolveError::TooLong { .. } => Self::of(exit::DATA, &error, hint),
         }
     }
-}
-
-fn facts_code(error: &FactsError) -> u8 {
-    let index = error.source.as_ref().and_then(|source| source.downcast_ref::<IndexError>());
-    index.map_or(exit::UNAVAILABLE, IndexError::exit_code)
 }
 
 impl From<LockError> for Failure {

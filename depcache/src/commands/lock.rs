@@ -52,7 +52,8 @@ pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
             session.options.preferences.remove(name);
         }
     }
-    let expanded = session.expand(&resolve.files(requirements))?;
+    let (reading, files) = (session.clone(), resolve.files(requirements));
+    let expanded = blocking(move || reading.expand(&files)).await?;
     let opened = session.clone();
     let of_index = expanded.clone();
     let index = blocking(move || opened.open_index(&of_index)).await?;

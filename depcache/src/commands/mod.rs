@@ -11,6 +11,7 @@ mod progress;
 mod proposal;
 mod rules;
 mod show;
+mod sources;
 
 use clap::{Parser, Subcommand};
 

@@ -135,6 +135,19 @@ impl Cache {
         self.dir.join("loaded").join(base.to_string())
     }
 
+    /// What was remembered about this interpreter under this name.
+    pub(crate) fn answer(&self, what: &str, python: &Path) -> Option<Vec<u8>> {
+        std::fs::read(self.answer_path(what, python)).ok()
+    }
+
+    pub(crate) fn put_answer(&self, what: &str, python: &Path, bytes: &[u8]) -> Result<(), IndexError> {
+        self.write(&self.answer_path(what, python), bytes)
+    }
+
+    fn answer_path(&self, what: &str, python: &Path) -> PathBuf {
+        self.dir.join("interpreters").join(Digest::of(python.as_os_str().as_encoded_bytes()).hex()).join(what)
+    }
+
     /// Where the wheel of this hash lies, or will lie.
     pub(super) fn wheel_path(&self, sha256: &Digest, filename: &str) -> PathBuf {
         self.dir.join("wheels").join(sha256.shard()).join(sha256.hex()).join(filename)
@@ -152,6 +165,21 @@ impl Cache {
     /// Where staging and other short-lived files of a build lie: beside the wheels, where there is room.
     pub fn scratch_dir(&self) -> PathBuf {
         self.dir.join("scratch")
+    }
+
+    /// The directory of this format.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory of all formats.
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.parent().unwrap_or(&self.dir)
+    }
+
+    /// Store and volume of build environments; [`Cache::trim`] leaves them alone, they are removed as a whole.
+    pub(crate) fn builders_dir(&self) -> PathBuf {
+        self.root().join("builders-v1")
     }
 
     /// A temporary file on the same file system, to be persisted to a final path.

@@ -25,7 +25,7 @@ pub(super) fn take_from_url(url: &mut Url) -> Option<Login> {
     login
 }
 
-pub(super) fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

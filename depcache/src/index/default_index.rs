@@ -5,13 +5,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::Cache;
+use crate::base::{keep_answer, recall_answer};
+
 /// Prints `PyPI.simple_url` of the pip of this interpreter, of the interpreter under a venv, or of the wheel
-/// that ensurepip carries.
+/// that ensurepip carries; then the file that says so.
 const ASK: &str = r"
 import glob, os, sys, sysconfig
 def ask():
-    from pip._internal.models.index import PyPI
-    print(PyPI.simple_url)
+    from pip._internal.models import index
+    print(index.PyPI.simple_url)
+    print(index.__file__)
 places = [None, sysconfig.get_path('purelib', vars={'base': sys.base_prefix, 'installed_base': sys.base_prefix})]
 try:
     import ensurepip
@@ -53,9 +57,24 @@ pub enum DefaultIndexError {
     },
 }
 
-/// The default index of `python`'s pip.
-pub(super) fn ask(python: Option<&Path>) -> Result<String, DefaultIndexError> {
-    let python = python.ok_or(DefaultIndexError::NoInterpreter)?.to_owned();
+/// The default index of `python`'s pip; remembered while interpreter and pip are unchanged.
+pub(super) fn ask(python: Option<&Path>, cache: Option<&Cache>) -> Result<String, DefaultIndexError> {
+    const WHAT: &str = "default-index";
+    let python = python.ok_or(DefaultIndexError::NoInterpreter)?;
+    if let Some(known) = cache.and_then(|cache| recall_answer(WHAT, python, cache)) {
+        return Ok(known);
+    }
+    let (address, file) = ask_pip(python)?;
+    if let Some(cache) = cache {
+        // In a wheel, the file is a member of it.
+        let file = Path::new(&file).ancestors().find(|path| path.is_file()).map(Path::to_owned);
+        keep_answer(WHAT, python, file.as_slice(), &address, cache);
+    }
+    Ok(address)
+}
+
+fn ask_pip(python: &Path) -> Result<(String, String), DefaultIndexError> {
+    let python = python.to_owned();
     let start = |source| DefaultIndexError::Start { python: python.clone(), source };
     let mut child = Command::new(&python)
         .args(["-I", "-c", ASK])
@@ -66,11 +85,14 @@ pub(super) fn ask(python: Option<&Path>) -> Result<String, DefaultIndexError> {
         .spawn()
         .map_err(start)?;
     let mut text = String::new();
-    // One address: what is longer than this is something else.
-    let read = child.stdout.take().map(|out| out.take(4096).read_to_string(&mut text));
+    // An address and a path: what is longer than this is something else.
+    let read = child.stdout.take().map(|out| out.take(8192).read_to_string(&mut text));
     let status = child.wait().map_err(start)?;
-    match read {
-        Some(Ok(_)) if status.success() && !text.trim().is_empty() => Ok(text.trim().to_owned()),
+    let mut lines = text.lines().map(str::trim);
+    match (read, lines.next(), lines.next()) {
+        (Some(Ok(_)), Some(address), file) if status.success() && !address.is_empty() => {
+            Ok((address.to_owned(), file.unwrap_or_default().to_owned()))
+        }
         _ => Err(DefaultIndexError::NoPip { python }),
     }
 }

@@ -87,6 +87,16 @@ pub enum IndexError {
         /// Received.
         actual: Digest,
     },
+    /// A file does not have the size that the index states.
+    #[error("{filename} has another size than promised: expected {expected_bytes} bytes, got {actual}")]
+    SizeMismatch {
+        /// File name.
+        filename: String,
+        /// Promised.
+        expected_bytes: u64,
+        /// Received: a number, or `more`.
+        actual: String,
+    },
     /// The file is no readable wheel.
     #[error("{filename} is not a readable wheel: {what}")]
     BrokenWheel {
@@ -167,7 +177,7 @@ impl IndexError {
                 "ask the index's operators for sha256 hashes, or put the file into a --find-links directory".into()
             }
             Self::Redirected { .. } => "give the address that it sends on to, when you trust it".into(),
-            Self::HashMismatch { .. } => {
+            Self::HashMismatch { .. } | Self::SizeMismatch { .. } => {
                 "the file changed on the index or on the way; do not install it before you know why".into()
             }
             Self::BrokenWheel { .. } => "ask the package's maintainers, or exclude this version".into(),

@@ -279,7 +279,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(pause("7"), Some(Duration::from_secs(7)));
         assert_eq!(pause("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let soon = (jiff::Timestamp::now() + Duration::from_secs(60)).to_zoned(jiff::tz::TimeZone::UTC);
+        let soon = (jiff::Timestamp::now() + Duration::from_mins(1)).to_zoned(jiff::tz::TimeZone::UTC);
         let text = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         assert!(pause(&text).is_some_and(|wait| wait > Duration::from_secs(50)), "{text}");
         assert_eq!(pause("soon"), None);

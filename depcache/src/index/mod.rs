@@ -6,11 +6,13 @@
 //!   pages as long as HTTP allows.
 //! - Metadata that an index gives is only for resolving: the build compares it with the wheel's own.
 
+mod address;
 mod cache;
 mod client;
 mod config_files;
 mod credentials;
 mod default_index;
+mod document;
 mod error;
 mod find_links;
 mod flags;
@@ -27,6 +29,7 @@ mod simple;
 mod wheel;
 
 pub use cache::Cache;
+pub(crate) use credentials::percent_decoded;
 pub use default_index::DefaultIndexError;
 pub use error::IndexError;
 pub use flags::Flags;

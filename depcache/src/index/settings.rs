@@ -9,9 +9,11 @@ use domain::request::IndexPolicy;
 use reqwest::Url;
 use uv_normalize::PackageName;
 
+use super::Cache;
+use super::address::{address, place, shown};
 use super::client::Certificates;
 use super::config_files::{self, Configured};
-use super::credentials::{Login, Netrc, take_from_url};
+use super::credentials::{Login, Netrc};
 use super::default_index::{self, DefaultIndexError};
 use super::flags::Flags;
 
@@ -49,11 +51,21 @@ pub struct IndexAddress {
     pub(super) login: Option<Login>,
 }
 
+impl IndexAddress {
+    /// The address, when it carries credentials.
+    pub fn with_login(mut url: Url) -> Option<Self> {
+        let login = take_from_url(&mut url)?;
+        Some(Self { name: None, url, login: Some(login) })
+    }
+}
+
 /// Resolved settings of an [`super::Index`].
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Indexes in the order in which they are asked: extra ones before the main one.
     pub indexes: Vec<IndexAddress>,
+    /// Addresses outside of indexes whose credentials requirements carry.
+    pub places: Vec<IndexAddress>,
     /// Packages that come from one index only.
     pub index_for: BTreeMap<PackageName, IndexAddress>,
     /// Places with loose files, in order.
@@ -140,6 +152,8 @@ pub struct Sources<'a> {
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// The interpreter whose pip is asked last.
     pub python: Option<&'a Path>,
+    /// Where its answer is remembered.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Settings {
@@ -168,7 +182,8 @@ impl Settings {
             indexes.push(if let Some((text, origin)) = main {
                 address(text, origin)?
             } else {
-                let text = default_index::ask(sources.python).map_err(SettingsError::NoIndex)?;
+                let text =
+                    default_index::ask(sources.python, sources.cache).map_err(SettingsError::NoIndex)?;
                 address(&text, "default of pip")?
             });
         }
@@ -213,6 +228,7 @@ impl Settings {
         let timeout_s = layers.iter().find_map(|layer| layer.timeout_s).unwrap_or(DEFAULT_TIMEOUT_S);
         Ok(Self {
             indexes,
+            places: Vec::new(),
             index_for,
             find_links,
             strategy,
@@ -222,6 +238,18 @@ impl Settings {
             netrc: netrc_path(environment).map(|path| Netrc::read(&path)).unwrap_or_default(),
             timeout: Duration::from_secs(timeout_s.max(1)),
         })
+    }
+
+    /// Settings that ask no index: for texts at addresses.
+    pub fn without_index(
+        environment: &dyn Fn(&str) -> Option<String>,
+        offline: bool,
+    ) -> Result<Self, SettingsError> {
+        let flags = Flags { no_index: true, ..Flags::default() };
+        let none = Flags::default();
+        let sources = Sources { flags: &flags, files: &none, environment, python: None };
+        let settings = Self::resolve(&sources, Strategy::default(), offline)?;
+        Ok(Self { find_links: Vec::new(), ..settings })
     }
 
     /// What of the settings decides which packages are found: part of a request's identity.
@@ -243,68 +271,9 @@ impl Settings {
 
     /// Addresses with their credentials.
     pub(super) fn logins(&self) -> Vec<(Url, Login)> {
-        let indexes = self.indexes.iter().chain(self.index_for.values());
+        let indexes = self.indexes.iter().chain(self.index_for.values()).chain(&self.places);
         indexes.filter_map(|index| Some((index.url.clone(), index.login.clone()?))).collect()
     }
-}
-
-fn address(
-    text: &str,
-    origin: &str,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<IndexAddress, SettingsError> {
-    let refuse = |text: String, problem| SettingsError::Address { text, origin: origin.to_owned(), problem };
-    let (name, text) = named(text.trim());
-    let mut url = Url::parse(text).map_err(|_| refuse(shown(text), "it cannot be parsed"))?;
-    let in_address = take_from_url(&mut url);
-    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
-        return Err(refuse(url.to_string(), "it is no http or https address"));
-    }
-    let in_variables = name.and_then(|name| from_variables(name, environment));
-    Ok(IndexAddress { name: name.map(ToOwned::to_owned), url, login: in_variables.or(in_address) })
-}
-
-/// `name=https://…` → the name and the address.
-fn named(text: &str) -> (Option<&str>, &str) {
-    match text.split_once('=') {
-        Some((name, rest)) if !name.contains(['/', ':']) && rest.contains("://") => (Some(name), rest),
-        _ => (None, text),
-    }
-}
-
-/// `UV_INDEX_<NAME>_USERNAME` and `…_PASSWORD`, or the same with `UPDRAFT_`.
-fn from_variables(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Option<Login> {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let name: String = name.chars().map(letter).collect();
-    let get = |part: &str| {
-        let names = ["UPDRAFT", "UV"].map(|program| format!("{program}_INDEX_{name}_{part}"));
-        names.iter().find_map(|name| environment(name))
-    };
-    let (user, password) = (get("USERNAME"), get("PASSWORD"));
-    (user.is_some() || password.is_some())
-        .then(|| Login { user: user.unwrap_or_default(), password: password.unwrap_or_default().into() })
-}
-
-/// Text that could not be parsed may still hold a password: what stands before an `@` is left out.
-fn shown(text: &str) -> String {
-    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, after)| format!("…@{after}"))
-}
-
-fn place(text: &str, origin: &str) -> Result<Url, SettingsError> {
-    let refuse = || SettingsError::FindLinks { text: shown(text), origin: origin.to_owned() };
-    let path = match Url::parse(text) {
-        Ok(mut url) if ["http", "https"].contains(&url.scheme()) => {
-            take_from_url(&mut url);
-            return Ok(url);
-        }
-        Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| refuse())?,
-        _ => PathBuf::from(text),
-    };
-    let path = path.canonicalize().map_err(|_| refuse())?;
-    if !path.is_dir() {
-        return Err(refuse());
-    }
-    Url::from_directory_path(path).map_err(|()| refuse())
 }
 
 fn netrc_path(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
@@ -320,7 +289,7 @@ mod tests {
     fn resolve(flags: &Flags, files: &Flags, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let environment =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let sources = Sources { flags, files, environment: &environment, python: None };
+        let sources = Sources { flags, files, environment: &environment, python: None, cache: None };
         Settings::resolve(&sources, Strategy::FirstIndex, false)
     }
 

@@ -49,6 +49,9 @@ impl Index {
                 return rewound.and_then(|()| file_out.as_file().set_len(0)).map_err(disk);
             };
             *size += bytes.len() as u64;
+            if file.size.is_some_and(|promised| *size > promised) {
+                return Err(size_mismatch(file, "more".into()));
+            }
             if *size > WHEEL_LIMIT_BYTES {
                 let (url, limit_bytes) = (file.url.to_string(), WHEEL_LIMIT_BYTES);
                 return Err(IndexError::TooLarge { url, limit_bytes });
@@ -57,9 +60,12 @@ impl Index {
             file_out.write_all(bytes).map_err(disk)
         };
         self.inner.http.stream(&file.url, &take).await?;
-        let (temporary, hash, _) = sink.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (temporary, hash, size) = sink.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let actual = Digest::from_bytes(hash.finalize().into());
         check(&file.filename, wanted, actual)?;
+        if file.size.is_some_and(|promised| promised != size) {
+            return Err(size_mismatch(file, size.to_string()));
+        }
         let path = self.inner.cache.wheel_path(&actual, &file.filename);
         self.inner.cache.persist(temporary, &path)?;
         Ok(path)
@@ -104,6 +110,11 @@ pub(super) async fn hash_file(path: PathBuf) -> Result<Digest, IndexError> {
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
         .map_err(|source| IndexError::Disk { path: shown, action: "read", source })
+}
+
+fn size_mismatch(file: &IndexFile, actual: String) -> IndexError {
+    let expected_bytes = file.size.unwrap_or_default();
+    IndexError::SizeMismatch { filename: file.filename.clone(), expected_bytes, actual }
 }
 
 fn check(filename: &str, wanted: Option<Digest>, actual: Digest) -> Result<(), IndexError> {

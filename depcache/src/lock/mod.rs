@@ -15,6 +15,7 @@ use depcache_resolve::Resolution;
 use domain::canonical::CanonicalError;
 use domain::environment::Shadow;
 use domain::{Base, BaseId, Digest, LockId, Mode, TargetId};
+use uv_distribution_filename::DistExtension;
 
 use crate::facts::IndexFacts;
 use crate::index::{Index, IndexError};
@@ -55,7 +56,8 @@ pub struct LockedPackage {
     pub index: Option<String>,
     /// What it is installed from.
     pub source: LockedSource,
-    /// sha256 of the METADATA that was resolved with; the wheel's own must be the same.
+    /// What was resolved with: for a wheel sha256 of its METADATA, for sources [`crate::source::metadata_digest`]. The
+    /// wheel that is used must say the same.
     pub metadata_sha256: Option<Digest>,
 }
 
@@ -173,21 +175,28 @@ async fn lock_package(pinned: &depcache_resolve::Pinned, index: &Index) -> Resul
     if !allowed.is_empty() && !allowed.iter().any(|hash| hash.hex == sha256.hex()) {
         return Err(LockError::HashNotAllowed { filename, actual: sha256 });
     }
-    let metadata = index.metadata(&file).await.map_err(failed)?;
+    let is_wheel = DistExtension::from_path(&filename).is_ok_and(|kind| kind == DistExtension::Wheel);
+    // METADATA of sources is written anew by each build: there it is what it says that counts.
+    let metadata_sha256 = if is_wheel {
+        index.metadata(&file).await.map_err(failed)?.sha256
+    } else {
+        crate::source::metadata_digest(&pinned.name, &pinned.version, &pinned.metadata)
+    };
+    let locked = LockedFile {
+        filename,
+        sha256,
+        url: Some(file.url.to_string()),
+        path: None,
+        size: file.size,
+        upload_time: file.upload_time.clone(),
+    };
     Ok(LockedPackage {
         name: pinned.name.to_string(),
         version: pinned.version.to_string(),
         extras: pinned.extras.iter().map(ToString::to_string).collect(),
         requires: pinned.requires.iter().map(ToString::to_string).collect(),
         index: Some(file.index.clone()),
-        source: LockedSource::Wheel(LockedFile {
-            filename,
-            sha256,
-            url: Some(file.url.to_string()),
-            path: None,
-            size: file.size,
-            upload_time: file.upload_time.clone(),
-        }),
-        metadata_sha256: Some(metadata.sha256),
+        source: if is_wheel { LockedSource::Wheel(locked) } else { LockedSource::Sdist(locked) },
+        metadata_sha256: Some(metadata_sha256),
     })
 }

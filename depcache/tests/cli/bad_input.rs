@@ -109,7 +109,7 @@ fn index_unreachable() {
     assert_snapshot!(told, @"
     exit 69
     error: the list of files of alpha cannot be read: the index at http://127.0.0.1:9/simple/alpha/ cannot be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-    hint: check the address (--index-url), the network, a proxy (HTTPS_PROXY) and certificates (SSL_CERT_FILE)
+    hint: check the address (--index-url), the network, a proxy (HTTPS_PROXY) and certificates (--cert, SSL_CERT_FILE)
     ");
 }
 
@@ -120,7 +120,7 @@ fn index_wants_credentials() {
     assert_snapshot!(refused(&world, "alpha\n"), @"
     exit 69
     error: the list of files of alpha cannot be read: the index at http://127.0.0.1:[PORT]/simple/alpha/ refuses access (HTTP 401)
-    hint: give credentials in ~/.netrc or in the address (https://user:password@host/…)
+    hint: give credentials in ~/.netrc, in the address (https://user:password@host/…) or by --keyring-provider subprocess
     ");
 }
 

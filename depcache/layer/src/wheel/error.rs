@@ -15,6 +15,17 @@ pub enum WheelError {
         /// Bytes before the archive.
         size_bytes: u64,
     },
+    /// Data behind the archive: where one program stops reading, another may find more.
+    #[error("the wheel has data behind its zip archive")]
+    Appended,
+    /// Content that is packed far denser than any real one.
+    #[error("the wheel's {size_bytes} bytes are packed into {packed_bytes}: it is made to fill disks")]
+    Bomb {
+        /// Sum of the declared sizes.
+        size_bytes: u64,
+        /// Size of the archive.
+        packed_bytes: u64,
+    },
     /// More members than allowed.
     #[error("the wheel has {count} members, more than the {limit} allowed")]
     TooMany {
@@ -75,6 +86,38 @@ pub enum WheelError {
     NoDistInfo {
         /// Normalised name.
         name: String,
+    },
+    /// Two `.dist-info` directories: which one counts?
+    #[error("the wheel has two .dist-info directories, {first:?} and {second:?}")]
+    TwoDistInfos {
+        /// One.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// The file name, the `.dist-info` directory and METADATA speak of different distributions.
+    #[error("the wheel's {place} says {found:?}, its file name {expected:?}")]
+    Confused {
+        /// `.dist-info directory`, `METADATA (Name)`, `METADATA (Version)`.
+        place: &'static str,
+        /// What it says.
+        found: String,
+        /// What the file name says.
+        expected: String,
+    },
+    /// RECORD contradicts itself.
+    #[error("the wheel's RECORD has two different rows for {path:?}")]
+    RecordTwice {
+        /// Path in the wheel.
+        path: String,
+    },
+    /// RECORD uses a hash that proves nothing.
+    #[error("the wheel's RECORD vouches for {path:?} with {algorithm:?}, which proves nothing")]
+    WeakRecord {
+        /// Path in the wheel.
+        path: String,
+        /// `md5`, `sha1` or something unknown.
+        algorithm: String,
     },
     /// A file that every wheel has is missing.
     #[error("the wheel has no {file}")]

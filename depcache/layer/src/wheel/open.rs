@@ -1,4 +1,6 @@
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use pep440_rs::Version;
 
 use super::place::{Layout, place};
 use super::scripts::{generate, relocate_script};
@@ -23,6 +25,12 @@ impl Default for Limits {
     }
 }
 
+/// A wheel that unpacks to more than this is looked at for its density: small text packs densely by nature.
+const DENSE_BYTES: u64 = 64 << 20;
+/// Unpacked bytes for each packed one; real wheels have at most about 40, zeros about 1,000.
+const MAX_DENSITY: u64 = 200;
+/// Bytes of a zip archive's last record without its comment.
+const END_BYTES: usize = 22;
 /// Bytes of METADATA, WHEEL, RECORD and entry points; the largest RECORDs in the field have about 6 MB.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 /// Bytes of a script whose first line is rewritten; larger ones are programs and kept as they are.
@@ -45,28 +53,24 @@ impl<R: Read + Seek> Wheel<R> {
     /// Refused: prepended data, local headers that contradict the directory, overlapping or duplicate members,
     /// links and devices, paths that escape, and more than `limits`.
     pub fn open(reader: R, filename: &str, limits: Limits) -> Result<Self, WheelError> {
-        let (name, _) = name_and_version(filename)
+        let (name, version) = name_and_version(filename)
             .ok_or_else(|| WheelError::Filename { filename: filename.chars().take(200).collect() })?;
+        let mut reader = reader;
+        let (packed_bytes, tail) = tail(&mut reader).map_err(|error| WheelError::Zip(error.into()))?;
         let mut archive = zip::ZipArchive::new(reader).map_err(WheelError::Zip)?;
         if archive.offset() != 0 {
             return Err(WheelError::Prepended { size_bytes: archive.offset() });
+        }
+        let end = tail.len().checked_sub(END_BYTES + archive.comment().len());
+        if !end.is_some_and(|at| tail[at..].starts_with(b"PK\x05\x06")) {
+            return Err(WheelError::Appended);
         }
         if archive.len() as u64 > limits.members {
             return Err(WheelError::TooMany { count: archive.len() as u64, limit: limits.members });
         }
         archive.validate_header_consistency().map_err(WheelError::Zip)?;
-        let members = list(&mut archive, limits)?;
-        let dist_info = members
-            .iter()
-            .filter_map(|(_, path)| path.split_once('/'))
-            .map(|(top, _)| top)
-            .find(|top| {
-                top.strip_suffix(".dist-info")
-                    .and_then(|stem| stem.split_once('-'))
-                    .is_some_and(|(found, _)| normalise(found) == name)
-            })
-            .ok_or_else(|| WheelError::NoDistInfo { name: name.clone() })?
-            .to_owned();
+        let members = list(&mut archive, limits, packed_bytes)?;
+        let dist_info = dist_info(&members, &name, &version)?;
         let mut text = |file: &'static str| -> Result<Option<String>, WheelError> {
             let wanted = format!("{dist_info}/{file}");
             let Some((index, _)) = members.iter().find(|(_, path)| *path == wanted) else { return Ok(None) };
@@ -82,9 +86,16 @@ impl<R: Read + Seek> Wheel<R> {
             return Err(WheelError::FormatVersion { version: format.into() });
         }
         let metadata = required("METADATA")?;
-        let version =
-            header(&metadata, "Version").ok_or(WheelError::Missing { file: "METADATA" })?.to_owned();
-        let promises = Promises::new(parse_record(&required("RECORD")?));
+        let found = header(&metadata, "Name").ok_or(WheelError::Missing { file: "METADATA" })?;
+        if normalise(found) != name {
+            return Err(confused("METADATA (Name)", found, &name));
+        }
+        let found = header(&metadata, "Version").ok_or(WheelError::Missing { file: "METADATA" })?;
+        if !is_same_version(found, &version) {
+            return Err(confused("METADATA (Version)", found, &version));
+        }
+        let version = found.to_owned();
+        let promises = Promises::new(parse_record(&required("RECORD")?))?;
         let entry_points = text("entry_points.txt")?.as_deref().map(parse_entry_points).unwrap_or_default();
         Ok(Self { archive, name, version, dist_info, members, promises, entry_points })
     }
@@ -177,9 +188,46 @@ impl<R: Read, F: FnMut(&[u8])> Read for Tee<R, F> {
     }
 }
 
+/// Length of the file, and its last bytes: at least all that can belong to the end of the archive.
+fn tail<R: Read + Seek>(reader: &mut R) -> io::Result<(u64, Vec<u8>)> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.seek(SeekFrom::Start(length.saturating_sub((END_BYTES + usize::from(u16::MAX)) as u64)))?;
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes)?;
+    reader.rewind()?;
+    Ok((length, bytes))
+}
+
+/// The one `.dist-info` directory, which is of the file name's distribution and version.
+fn dist_info(members: &[(usize, String)], name: &str, version: &str) -> Result<String, WheelError> {
+    let tops = members.iter().filter_map(|(_, path)| path.split_once('/')).map(|(top, _)| top);
+    let mut found = tops.filter(|top| top.ends_with(".dist-info"));
+    let first = found.next().ok_or_else(|| WheelError::NoDistInfo { name: name.to_owned() })?;
+    if let Some(second) = found.find(|top| *top != first) {
+        return Err(WheelError::TwoDistInfos { first: first.to_owned(), second: second.to_owned() });
+    }
+    let stem = first.trim_end_matches(".dist-info");
+    match stem.split_once('-') {
+        Some((found, _)) if normalise(found) != name => Err(WheelError::NoDistInfo { name: name.to_owned() }),
+        Some((_, found)) if is_same_version(found, version) => Ok(first.to_owned()),
+        _ => Err(confused(".dist-info directory", stem, version)),
+    }
+}
+
+fn confused(place: &'static str, found: &str, expected: &str) -> WheelError {
+    WheelError::Confused { place, found: found.chars().take(100).collect(), expected: expected.to_owned() }
+}
+
+/// `1.0` and `1.0.0` are one version; file names write `_` for `-`.
+fn is_same_version(one: &str, other: &str) -> bool {
+    let read = |text: &str| text.replace('_', "-").parse::<Version>();
+    matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 fn list<R: Read + Seek>(
     archive: &mut zip::ZipArchive<R>,
     limits: Limits,
+    packed_bytes: u64,
 ) -> Result<Vec<(usize, String)>, WheelError> {
     const TYPE: u32 = 0o170_000;
     const REGULAR: u32 = 0o100_000;
@@ -201,6 +249,9 @@ fn list<R: Read + Seek>(
     }
     if size_bytes > limits.size_bytes {
         return Err(WheelError::TooLarge { size_bytes, limit: limits.size_bytes });
+    }
+    if size_bytes > DENSE_BYTES && size_bytes / MAX_DENSITY > packed_bytes {
+        return Err(WheelError::Bomb { size_bytes, packed_bytes });
     }
     // By path, so that the order inside the zip cannot matter.
     members.sort_by(|a, b| a.1.cmp(&b.1));

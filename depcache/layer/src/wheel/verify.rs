@@ -12,8 +12,25 @@ use super::csv::{RecordRow, base64_url};
 pub(super) struct Promises(HashMap<String, RecordRow>);
 
 impl Promises {
-    pub(super) fn new(rows: Vec<RecordRow>) -> Self {
-        Self(rows.into_iter().map(|row| (row.path.trim_start_matches("./").to_owned(), row)).collect())
+    /// Refused: rows that contradict each other, hashes that prove nothing.
+    pub(super) fn new(rows: Vec<RecordRow>) -> Result<Self, WheelError> {
+        let mut promises: HashMap<String, RecordRow> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let path = row.path.trim_start_matches("./").to_owned();
+            if let Some((algorithm, _)) = row.hash.split_once('=')
+                && !["sha256", "sha384", "sha512"].contains(&algorithm)
+            {
+                let algorithm = algorithm.chars().take(20).collect();
+                return Err(WheelError::WeakRecord { path, algorithm });
+            }
+            if let Some(other) = promises.get(&path)
+                && (&other.hash, &other.size) != (&row.hash, &row.size)
+            {
+                return Err(WheelError::RecordTwice { path });
+            }
+            promises.insert(path, row);
+        }
+        Ok(Self(promises))
     }
 
     /// What to hash while the member `path` is read. Members without a row, or with a row without a hash (RECORD

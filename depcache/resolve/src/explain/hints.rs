@@ -60,13 +60,18 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
 fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String {
     let python = provider.graph.catalogue.target.python();
     match reason {
-        Unavailable::OnlySdist => {
+        Unavailable::SdistFormat(_) => {
             format!(
-                "{release} would have to be built, which is not supported yet: choose a version with wheels"
+                "{release} is too old to be built here: choose a version with wheels, or make a wheel of it"
+            )
+        }
+        Unavailable::NoBuild => {
+            format!(
+                "allow {release} to be built (--only-binary, --no-build), or choose a version with wheels"
             )
         }
         Unavailable::NoBinary => {
-            format!("remove --no-binary for {release}: packages are installed from wheels")
+            format!("remove --no-binary for {release}: it is offered as wheels only")
         }
         Unavailable::Tags => format!("{release} has wheels, but none for Python {python} on this platform"),
         Unavailable::Python(_) => {

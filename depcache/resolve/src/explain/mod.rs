@@ -168,7 +168,8 @@ impl Story<'_, '_> {
     }
 }
 
-fn because(protection: Protection) -> &'static str {
+/// Why a distribution of the base stays.
+pub(crate) fn because(protection: Protection) -> &'static str {
     match protection {
         Protection::Airflow => "protected because it is Airflow itself",
         Protection::Loaded => "protected because Airflow has it loaded",

@@ -10,7 +10,7 @@ use uv_normalize::PackageName;
 use super::{Place, edit, replace, solved, version_of};
 use crate::facts::{Facts, Requirement};
 use crate::input::Input;
-use crate::requirements::{Entry, Origin};
+use crate::requirements::{Entry, Origin, is_project};
 use crate::resolution::{Change, Proposal, ResolveError};
 use crate::solve::resolve;
 
@@ -44,7 +44,7 @@ pub fn propose_cap(
     let Some(cap) = newest_then.and_then(|then| cap(&then, &young)) else { return Ok(None) };
     let why = format!("{failing} {old} is older than {culprit} {cap} and does not work with {young}");
     let mut capped = input.clone();
-    let change = add(&mut capped, failing, culprit, &cap, why);
+    let Some(change) = add(&mut capped, failing, culprit, &cap, why) else { return Ok(None) };
     let Some(resolution) = solved(resolve(&capped, facts))? else { return Ok(None) };
     Ok(Some(Proposal { changes: vec![change], expanded: capped.expanded, resolution }))
 }
@@ -85,13 +85,16 @@ fn add(
     culprit: &PackageName,
     cap: &Version,
     why: String,
-) -> Change {
+) -> Option<Change> {
     let below = VersionSpecifier::less_than_version(cap.clone());
     let expanded = &mut input.expanded;
     let position_of =
         |name: &PackageName| expanded.requirements.iter().position(|entry| entry.requirement.name == *name);
     if let Some(position) = position_of(culprit) {
         let entry = &expanded.requirements[position];
+        if entry.direct.is_some() {
+            return None;
+        }
         let known = match &entry.requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(known)) => known.clone(),
             _ => VersionSpecifiers::empty(),
@@ -99,13 +102,13 @@ fn add(
         let written = edit::specifiers(&entry.origin.text);
         let comma = if written.is_empty() { "" } else { "," };
         let specifiers: VersionSpecifiers = known.iter().cloned().chain([below]).collect();
-        return replace(
+        return Some(replace(
             expanded,
             Place::Requirement(position),
             specifiers,
             &format!("{written}{comma}<{cap}"),
             why,
-        );
+        ));
     }
     let text = format!("{culprit}<{cap}");
     let behind = position_of(failing).map(|position| {
@@ -118,6 +121,10 @@ fn add(
         let lines = file.map_or(0, |file| file.text.lines().count());
         (expanded.requirements.len(), path, lines)
     });
+    // A new line is one of a requirements file; into an array of TOML it does not go.
+    if is_project(&file) {
+        return None;
+    }
     let line = edit::insert(expanded, &file, line, &text);
     let requirement = Requirement {
         name: culprit.clone(),
@@ -127,6 +134,6 @@ fn add(
         origin: None,
     };
     let origin = Origin { file: file.clone(), line, last_line: line, text: text.clone() };
-    expanded.requirements.insert(position, Entry { requirement, hashes: Vec::new(), origin });
-    Change { file, line, before: None, after: text, why }
+    expanded.requirements.insert(position, Entry { requirement, direct: None, hashes: Vec::new(), origin });
+    Some(Change { file, line, before: None, after: text, why })
 }

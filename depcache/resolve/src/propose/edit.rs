@@ -1,6 +1,6 @@
 //! Changes to the text of requirements files: everything but the changed line stays as it is.
 
-use crate::requirements::lines::without_comment;
+use crate::requirements::lines::{physical, without_comment};
 use crate::requirements::{Expanded, Origin};
 
 /// `name[extra] ; marker` with other specifiers, in the user's way of writing the rest.
@@ -27,7 +27,7 @@ pub(super) fn specifiers(requirement: &str) -> String {
 pub(super) fn replace(expanded: &mut Expanded, origin: &Origin, after: &str) {
     let joined_lines = origin.last_line - origin.line;
     for file in expanded.files.iter_mut().filter(|file| file.path == origin.file) {
-        let mut lines: Vec<String> = file.text.split_inclusive('\n').map(str::to_owned).collect();
+        let mut lines: Vec<String> = physical(&file.text).map(str::to_owned).collect();
         let (first, last) = (origin.line - 1, origin.last_line.min(lines.len()));
         if first >= last {
             continue;
@@ -64,7 +64,7 @@ pub(super) fn replace(expanded: &mut Expanded, origin: &Origin, after: &str) {
 pub(super) fn insert(expanded: &mut Expanded, file: &str, line: usize, text: &str) -> usize {
     for source in expanded.files.iter_mut().filter(|source| source.path == file) {
         let end = if source.text.contains("\r\n") { "\r\n" } else { "\n" };
-        let mut lines: Vec<String> = source.text.split_inclusive('\n').map(str::to_owned).collect();
+        let mut lines: Vec<String> = physical(&source.text).map(str::to_owned).collect();
         let at = line.min(lines.len());
         if let Some(last) = lines[..at].last_mut()
             && !last.ends_with('\n')

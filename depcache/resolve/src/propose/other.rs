@@ -26,7 +26,7 @@ pub fn propose_other(
     let Some(position) = lines.iter().position(|entry| entry.requirement.name == *failing) else {
         return Ok(None);
     };
-    if input.expanded.options.require_hashes {
+    if input.expanded.options.require_hashes || lines[position].direct.is_some() {
         return Ok(None);
     }
     let Some(current) = solved(resolve(input, facts))? else { return Ok(None) };

@@ -11,6 +11,28 @@ pub enum ReadError {
     /// It exists, but reading failed.
     #[error("it cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It is at an address that did not answer.
+    #[error("it is not available")]
+    Unavailable {
+        /// Whether the same call may succeed later.
+        retryable: bool,
+        /// What the connection said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The name of a package could not be found out from the place that a line names.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct NameError {
+    /// What was looked at, and what is missing.
+    pub reason: String,
+    /// Whether what was asked did not answer, rather than answer wrongly.
+    pub unavailable: bool,
+    /// Cause, if there is another.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What is wrong with a line (or a file).
@@ -47,11 +69,51 @@ pub enum RequirementsErrorKind {
         /// Character position in the text, from 0.
         column: usize,
     },
-    /// pip knows it, we do not yet.
-    #[error("{construct} is not supported yet")]
+    /// pip knows it, we do not.
+    #[error("{construct} is not supported")]
     Unsupported {
-        /// Its name: "an editable requirement".
+        /// Its name: "a requirement from Mercurial".
         construct: &'static str,
+        /// What to write instead.
+        hint: &'static str,
+    },
+    /// A place that a package cannot be taken from.
+    #[error("`{text}` cannot be installed: {problem}")]
+    Place {
+        /// The place, without credentials.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        hint: &'static str,
+    },
+    /// A place that does not tell which package it holds.
+    #[error("the package at {place} has no name")]
+    Nameless {
+        /// The place, without credentials.
+        place: String,
+        /// Why it could not be found out.
+        #[source]
+        source: NameError,
+    },
+    /// An extra or a group that a project does not have.
+    #[error("there is no {what} named {name}")]
+    Missing {
+        /// `extra`, `dependency group`.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// Names that there are.
+        known: String,
+    },
+    /// A quote that is not closed.
+    #[error("a quote is not closed")]
+    Quote,
+    /// A constraint that names more than versions.
+    #[error("a constraint cannot {what}")]
+    Constraint {
+        /// `have extras`.
+        what: &'static str,
     },
     /// Nobody knows this option.
     #[error("unknown option {option}")]
@@ -104,7 +166,7 @@ pub struct RequirementsError {
     pub text: String,
     /// What is wrong.
     #[source]
-    pub kind: RequirementsErrorKind,
+    pub kind: Box<RequirementsErrorKind>,
 }
 
 impl fmt::Display for RequirementsError {
@@ -117,26 +179,33 @@ impl fmt::Display for RequirementsError {
 }
 
 impl RequirementsError {
+    /// Whether something that was asked did not answer: the files may be right.
+    pub fn is_unavailable(&self) -> bool {
+        match &*self.kind {
+            RequirementsErrorKind::Read { source: ReadError::Unavailable { .. }, .. } => true,
+            RequirementsErrorKind::Nameless { source, .. } => source.unavailable,
+            _ => false,
+        }
+    }
+
     /// What to do, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         use RequirementsErrorKind as Kind;
-        Some(match &self.kind {
+        Some(match &*self.kind {
             Kind::Read { source: ReadError::NotFound, .. } => {
                 "paths behind -r and -c are relative to the file that names them".into()
             }
             Kind::Read { .. } | Kind::OptionValue { .. } => return None,
+            Kind::Nameless { .. } => "write the name before it, as in `name @ …`".into(),
+            Kind::Missing { known, .. } => format!("known: {known}"),
+            Kind::Quote => "quotes group the value of an option; remove it or close it".into(),
+            Kind::Constraint { .. } => "a constraint is a package name with versions, as in `numpy<2`".into(),
             Kind::Encoding { .. } => "save the file as UTF-8".into(),
             Kind::TooLarge { .. } => "is this a requirements file?".into(),
             Kind::Malformed { .. } => {
                 "expected a package name with an optional version, as in `pandas>=2.0,<3`".into()
             }
-            Kind::Unsupported { construct } if construct.starts_with("the option") => {
-                "remove it, or configure it where this runs".into()
-            }
-            Kind::Unsupported { construct } if construct.starts_with("a requirements file") => {
-                "put the file beside this one and name it".into()
-            }
-            Kind::Unsupported { .. } => "name a released package and its version instead".into(),
+            Kind::Unsupported { hint, .. } | Kind::Place { hint, .. } => (*hint).into(),
             Kind::UnknownOption { .. } => "remove it, or check its spelling".into(),
             Kind::Hash { .. } => "expected --hash=sha256:<64 digits> (also sha384, sha512)".into(),
             Kind::Variable { name } => format!("set {name} where this runs, or write the value"),
@@ -162,7 +231,7 @@ impl RequirementsError {
             let gutter = line.to_string();
             let text = shortened(&self.text);
             lines.push(format!("  {gutter} | {text}"));
-            if let RequirementsErrorKind::Malformed { column, .. } = self.kind
+            if let RequirementsErrorKind::Malformed { column, .. } = *self.kind
                 && column <= text.chars().count()
             {
                 lines.push(format!("  {} | {}^", " ".repeat(gutter.len()), " ".repeat(column)));

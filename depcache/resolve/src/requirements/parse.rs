@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use pep508_rs::VersionOrUrl;
-
+use super::direct::{self, Direct};
 use super::error::RequirementsErrorKind as Kind;
 use crate::facts::{FileHash, Requirement};
 
 /// A requirement and the options behind it.
 #[derive(Debug, Clone)]
 pub(super) struct Parsed {
-    pub(super) requirement: Requirement,
+    pub(super) what: What,
     pub(super) hashes: Vec<FileHash>,
+}
+
+/// A package by its name, or a place.
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Named(Box<Requirement>),
+    Direct(Box<Direct>),
 }
 
 /// Splits a line at its first word that starts with `-`: requirement before, options behind.
@@ -27,8 +33,9 @@ pub(crate) fn split_options(text: &str) -> (&str, &str) {
     (text.trim_end(), "")
 }
 
-/// Words as a shell splits them: quotes group, a backslash takes the next character as it is.
-pub(super) fn words(text: &str) -> Vec<String> {
+/// Words as a shell splits them: quotes group, a backslash takes the next character as it is. `None`: a quote is not
+/// closed.
+pub(super) fn words(text: &str) -> Option<Vec<String>> {
     let mut found = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -40,17 +47,21 @@ pub(super) fn words(text: &str) -> Vec<String> {
                 quote = Some(character);
                 word.get_or_insert_default();
             }
-            ('\\', None) => {
-                if let Some(next) = characters.next() {
-                    word.get_or_insert_default().push(next);
+            ('\\', None) => word.get_or_insert_default().push(characters.next()?),
+            // Within double quotes only these lose their meaning.
+            ('\\', Some('"')) => {
+                let next = characters.next()?;
+                if !['"', '\\', '$', '`'].contains(&next) {
+                    word.get_or_insert_default().push('\\');
                 }
+                word.get_or_insert_default().push(next);
             }
             (_, None) if character.is_whitespace() => found.extend(word.take()),
             _ => word.get_or_insert_default().push(character),
         }
     }
     found.extend(word);
-    found
+    quote.is_none().then_some(found)
 }
 
 /// Replaces `${NAME}` (capital letters, digits, `_`; as pip does).
@@ -77,65 +88,92 @@ pub(super) fn substitute(text: &str, variables: &BTreeMap<String, String>) -> Re
     Ok(out)
 }
 
-/// Parses a line that does not start with `-`.
+/// Parses a line that does not start with an option.
 pub(super) fn requirement(line: &str) -> Result<Parsed, Kind> {
     let (text, options) = split_options(line);
-    if let Some(construct) = not_by_name(text) {
-        return Err(Kind::Unsupported { construct });
-    }
-    let requirement = Requirement::from_str(text).map_err(|error| Kind::Malformed {
-        reason: first_line(&error.message.to_string()),
-        column: error.start,
-    })?;
-    if let Some(VersionOrUrl::Url(_)) = requirement.version_or_url {
-        let is_vcs = ["git+", "hg+", "svn+", "bzr+"].iter().any(|scheme| text.contains(scheme));
-        let construct =
-            if is_vcs { "a requirement from version control" } else { "a direct address (name @ …)" };
-        return Err(Kind::Unsupported { construct });
-    }
-    let mut hashes = Vec::new();
-    let mut rest = words(options).into_iter();
-    while let Some(word) = rest.next() {
-        let value = match (word.strip_prefix("--hash="), word.as_str()) {
-            (Some(value), _) => value.to_owned(),
-            (None, "--hash") => {
-                rest.next().ok_or(Kind::OptionValue { option: word, expected: "algorithm:digits" })?
-            }
-            (None, option)
-                if option.starts_with("--config-settings") || option.starts_with("--global-option") =>
-            {
-                return Err(Kind::Unsupported { construct: "a build option behind a requirement" });
-            }
-            (None, _) => return Err(Kind::UnknownOption { option: word }),
-        };
-        hashes.push(FileHash::from_str(&value).map_err(|error| Kind::Hash { text: error.text })?);
-    }
-    Ok(Parsed { requirement, hashes })
+    let mut parsed = match direct::direct(text, false)? {
+        Some(direct) => Parsed::direct(direct),
+        None => Parsed::named(text)?,
+    };
+    parsed.add_options(options)?;
+    Ok(parsed)
 }
 
-/// Lines that pip installs from a place, not by name.
-fn not_by_name(text: &str) -> Option<&'static str> {
-    let first = text.split([';', ' ']).next().unwrap_or_default();
-    let lower = first.to_ascii_lowercase();
-    let vcs = ["git+", "hg+", "svn+", "bzr+"];
-    if vcs.iter().any(|scheme| lower.starts_with(scheme)) {
-        return Some("a requirement from version control");
+/// Parses what stands behind `-e`.
+pub(super) fn editable(value: &str) -> Result<Parsed, Kind> {
+    let (text, options) = split_options(value);
+    let unquoted = match text.chars().next() {
+        Some(quote @ ('\'' | '"')) => {
+            let (inside, behind) = text[1..].split_once(quote).ok_or(Kind::Quote)?;
+            format!("{inside}{behind}")
+        }
+        _ => text.to_owned(),
+    };
+    if unquoted.is_empty() {
+        return Err(Kind::OptionValue { option: "-e".into(), expected: "a directory" });
     }
-    // `name@…` and `name @ …` are for the parser: it names what is wrong with them.
-    if text.contains('@') {
-        return None;
-    }
-    if lower.contains("://") || lower.starts_with("file:") {
-        return Some("a direct address");
-    }
-    let archives = [".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz"];
-    let is_path = lower.starts_with('.')
-        || lower.starts_with('~')
-        || lower.contains('/')
-        || archives.iter().any(|end| lower.ends_with(end));
-    is_path.then_some("a requirement from a local path")
+    let direct = direct::direct(&unquoted, true)?;
+    let mut parsed =
+        Parsed::direct(direct.ok_or(Kind::OptionValue { option: "-e".into(), expected: "a directory" })?);
+    parsed.add_options(options)?;
+    Ok(parsed)
 }
+
+impl Parsed {
+    fn named(text: &str) -> Result<Self, Kind> {
+        let requirement = Requirement::from_str(text).map_err(|error| Kind::Malformed {
+            reason: first_line(&error.message.to_string()),
+            column: error.start,
+        })?;
+        Ok(Self { what: What::Named(Box::new(requirement)), hashes: Vec::new() })
+    }
+
+    fn direct(direct: Direct) -> Self {
+        Self { what: What::Direct(Box::new(direct)), hashes: Vec::new() }
+    }
+
+    /// `--hash` behind a requirement.
+    fn add_options(&mut self, options: &str) -> Result<(), Kind> {
+        let mut rest = words(options).ok_or(Kind::Quote)?.into_iter();
+        while let Some(word) = rest.next() {
+            let value = match (word.strip_prefix("--hash="), word.as_str()) {
+                (Some(value), _) => value.to_owned(),
+                (None, "--hash") => {
+                    rest.next().ok_or(Kind::OptionValue { option: word, expected: "algorithm:digits" })?
+                }
+                (None, option) if BUILD_OPTIONS.iter().any(|known| option.starts_with(known)) => {
+                    let (construct, hint) = (
+                        "a build option behind a requirement",
+                        "build the wheel where it is made, and name the wheel",
+                    );
+                    return Err(Kind::Unsupported { construct, hint });
+                }
+                (None, _) => return Err(Kind::UnknownOption { option: word }),
+            };
+            self.hashes.push(FileHash::from_str(&value).map_err(|error| Kind::Hash { text: error.text })?);
+        }
+        Ok(())
+    }
+}
+
+/// What pip gives to a package's build.
+const BUILD_OPTIONS: [&str; 6] =
+    ["--config-settings", "--config-setting", "-C", "--global-option", "--install-option", "--build-option"];
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_split_as_a_shell_does() {
+        let split = |text: &str| words(text).map(|words| words.join("|"));
+        assert_eq!(split(r#"a 'b c' "d \"e\" \x" f\ g"#).as_deref(), Some(r#"a|b c|d "e" \x|f g"#));
+        assert_eq!(split("'' a").as_deref(), Some("|a"));
+        assert_eq!(split("a 'b"), None);
+        assert_eq!(split("a\\"), None);
+    }
 }

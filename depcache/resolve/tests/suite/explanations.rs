@@ -55,10 +55,14 @@ fn files_that_do_not_fit() {
         .wheel("python", "1", &[])
         .with("python", |file| file.requires_python = Some(specifiers(">=3.13")));
     world = world.wheel("sdist", "1", &[]).with("sdist", |file| file.filename = "sdist-1.tar.gz".into());
+    world = world.wheel("old", "1", &[]).with("old", |file| file.filename = "old-1.tar.bz2".into());
+    world = world.wheel("bin", "1", &[]);
     world = world.wheel("pulled", "1", &[]).with("pulled", |file| file.yanked = Yanked::Yes("broken".into()));
     world = world.wheel("young", "1", &[]).with("young", |file| file.upload_time_ms = Some(day(30_000)));
     let mut shown = Vec::new();
-    for line in ["tags", "python", "sdist", "pulled", "young"] {
+    let lines =
+        ["tags", "python", "sdist\n--only-binary sdist", "old", "bin\n--no-binary bin", "pulled", "young"];
+    for line in lines {
         let mut input = input(&[("requirements.txt", line)], bare_base("3.11.7"));
         input.exclude_newer_ms = Some(day(25_000));
         shown.push(resolve(&input, &world).unwrap_err().to_string());
