@@ -13,7 +13,7 @@ use super::Cache;
 use super::address::{address, place, shown};
 use super::client::Certificates;
 use super::config_files::{self, Configured};
-use super::credentials::{Login, Netrc};
+use super::credentials::{Login, Netrc, take_from_url};
 use super::default_index::{self, DefaultIndexError};
 use super::flags::Flags;
 
@@ -247,7 +247,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let flags = Flags { no_index: true, ..Flags::default() };
         let none = Flags::default();
-        let sources = Sources { flags: &flags, files: &none, environment, python: None };
+        let sources = Sources { flags: &flags, files: &none, environment, python: None, cache: None };
         let settings = Self::resolve(&sources, Strategy::default(), offline)?;
         Ok(Self { find_links: Vec::new(), ..settings })
     }

@@ -72,35 +72,6 @@ impl fmt::Display for Entry {
             None => Ok(()),
         }
     }
-
-    /// Exactly these.
-    pub fn of(names: impl IntoIterator<Item = PackageName>) -> Self {
-        let names: BTreeSet<_> = names.into_iter().collect();
-        if names.is_empty() { Self::None } else { Self::Some(names) }
-    }
-
-    /// These and those.
-    #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
-        match (self, others) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::None, names) | (names, Self::None) => names.clone(),
-            (Self::Some(names), Self::Some(more)) => Self::Some(names | more),
-        }
-    }
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str(":none:"),
-            Self::All => f.write_str(":all:"),
-            Self::Some(names) => {
-                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                f.write_str(&names.join(","))
-            }
-        }
-    }
 }
 
 /// Something in a file that is read, but not done.
@@ -291,7 +262,10 @@ pub fn only_requirements(
         file: (*first).to_owned(),
         line: None,
         text: String::new(),
-        kind: RequirementsErrorKind::Unsupported { construct: "an option or a hash in a file of versions" },
+        kind: Box::new(RequirementsErrorKind::Unsupported {
+            construct: "an option or a hash in a file of versions",
+            hint: "write only requirements in it; options belong into the requirements file",
+        }),
     })
 }
 
