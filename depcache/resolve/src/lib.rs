@@ -51,6 +51,7 @@ pub mod requirements;
 pub mod resolution;
 mod solve;
 mod target;
+pub mod why;
 
 pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch,
