@@ -68,6 +68,11 @@ impl Target {
         &self.python
     }
 
+    /// The best tag, by which people know the target: `cp311-cp311-manylinux_2_36_x86_64`.
+    pub(crate) fn best_tag(&self) -> &str {
+        self.ranks.iter().min_by_key(|(_, rank)| **rank).map_or("", |(tag, _)| tag)
+    }
+
     /// Whether `Requires-Python` admits the target. Upper bounds count too, as for pip: the interpreter is known,
     /// so nothing is gained by hoping that a bound was too careful.
     pub(crate) fn admits(&self, requires_python: Option<&VersionSpecifiers>) -> bool {
