@@ -141,14 +141,18 @@ fn without_a_sandbox_nothing_is_built_unless_that_is_allowed() {
     // A machine whose unshare does not work, as in a container without privileges.
     let bin = world.path("bin");
     std::fs::create_dir(&bin).unwrap();
-    std::fs::write(bin.join("unshare"), "#!/bin/sh\necho unshare: Operation not permitted >&2\nexit 1\n").unwrap();
+    std::fs::write(bin.join("unshare"), "#!/bin/sh\necho unshare: Operation not permitted >&2\nexit 1\n")
+        .unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(bin.join("unshare"), executable).unwrap();
     let path = std::env::var("PATH").unwrap();
     world.set("PATH", &format!("{}:{path}", bin.display()));
     let ran = world.fetch("tiny", &[]);
     assert_eq!(ran.code, 69);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the metadata of tiny-1.0.tar.gz cannot be had: tiny-1.0.tar.gz would have to be built from source, and this machine has no sandbox for it: unshare: Operation not permitted
+    hint: --build-sandbox=if-possible (UPDRAFT_BUILD_SANDBOX) builds without one; or let the container use user namespaces, or build where that is possible
+    ");
     let ran = world.fetch("tiny", &["--build-sandbox", "if-possible"]).ok();
     assert!(ran.stderr.contains("no sandbox here"), "{}", ran.stderr);
     assert_eq!(world.python(&ran, "import tiny; print(tiny.VALUE)"), "1");
