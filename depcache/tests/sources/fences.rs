@@ -26,7 +26,7 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
     );
     let started = Instant::now();
     let (_, ran) = failing(&statements, &[("UPDRAFT_BUILD_TIMEOUT_S", "2")]);
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_mins(1));
     insta::assert_snapshot!(ran.stderr, @r"
     error: the metadata of tiny-1.0.tar.gz cannot be had: build_wheel was ended for tiny-1.0.tar.gz: it took more than 2 s
       whole log: [CACHE]/logs/tiny-1.0.tar.gz.build_wheel.log
