@@ -17,8 +17,9 @@ use crate::facts::{Facts, FileMetadata};
 use crate::graph::{Edges, Graph, Package, Why};
 use crate::input::Input;
 use crate::policy::Policy;
-use crate::provider::{Provider, ProviderError, root_version};
+use crate::provider::{Provider, ProviderError};
 use crate::resolution::{Conflict, Kept, Pinned, Resolution, ResolveError, Warning};
+use crate::search::search;
 use crate::target::Target;
 
 /// Finds packages that satisfy `input`'s requirements against its base.
@@ -33,7 +34,7 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
     let catalogue = Catalogue::new(facts, &target, &policy, &pins);
     let graph = Graph { input, base: &base, catalogue: &catalogue };
     let provider = Provider::new(graph);
-    let solution = match pubgrub::resolve(&provider, Package::Root, root_version()) {
+    let solution = match search(&provider) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(tree)) => {
             return Err(ResolveError::Conflict(Box::new(explain::conflict(&provider, &tree))));
