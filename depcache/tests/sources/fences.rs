@@ -26,7 +26,7 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
     );
     let started = Instant::now();
     let (_, ran) = failing(&statements, &[("UPDRAFT_BUILD_TIMEOUT_S", "2")]);
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_mins(1));
     insta::assert_snapshot!(ran.stderr, @r"
     error: the metadata of tiny-1.0.tar.gz cannot be had: build_wheel was ended for tiny-1.0.tar.gz: it took more than 2 s
       whole log: [CACHE]/logs/tiny-1.0.tar.gz.build_wheel.log
@@ -149,7 +149,10 @@ fn without_a_sandbox_nothing_is_built_unless_that_is_allowed() {
     world.set("PATH", &format!("{}:{path}", bin.display()));
     let ran = world.fetch("tiny", &[]);
     assert_eq!(ran.code, 69);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the metadata of tiny-1.0.tar.gz cannot be had: tiny-1.0.tar.gz would have to be built from source, and this machine has no sandbox for it: unshare: Operation not permitted
+    hint: --build-sandbox=if-possible (UPDRAFT_BUILD_SANDBOX) builds without one; or let the container use user namespaces, or build where that is possible
+    ");
     let ran = world.fetch("tiny", &["--build-sandbox", "if-possible"]).ok();
     assert!(ran.stderr.contains("no sandbox here"), "{}", ran.stderr);
     assert_eq!(world.python(&ran, "import tiny; print(tiny.VALUE)"), "1");

@@ -76,7 +76,7 @@ fn wheels_that_are_something_else() {
     for name in ["name", "version", "tags", "answer", "path", "gone", "promise"] {
         let ran = world.fetch(name, &[]);
         assert_eq!(ran.code, 65, "{name}: {}", ran.stderr);
-        said.push_str(&format!("{}\n\n", ran.stderr));
+        said.extend([ran.stderr.as_str(), "\n\n"]);
     }
     insta::assert_snapshot!(said, @r"
     error: requirements.txt:1 cannot be satisfied
