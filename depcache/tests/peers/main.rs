@@ -21,9 +21,10 @@ use recording::{Live, Recorded, Recording};
 use server::Server;
 
 /// Files that need only packages of an index. The others: `all-kinds.in` and `pydantic.in` name repositories of the
-/// network; `airflow2-req.in` pins releases of 2022 that have no wheels for this Python and need databases' headers to
+/// network; `airflow.in` reaches packages that exist as source distributions only, and a recording holds no files;
+/// `airflow2-req.in` pins releases of 2022 that have no wheels for this Python and need databases' headers to
 /// build.
-const FILES: [&str; 5] = ["airflow.in", "black.in", "boto3.in", "seed.txt", "trio.in"];
+const FILES: [&str; 4] = ["black.in", "boto3.in", "seed.txt", "trio.in"];
 /// Files newer than this are not seen by either.
 const CUT_OFF: &str = "2026-10-01T00:00:00Z";
 /// Differences that are meant: file, package, why. A package of this list must differ.
@@ -36,7 +37,9 @@ fn folder(below: &str) -> PathBuf {
 }
 
 fn requirements(file: &str) -> Option<PathBuf> {
-    let path = folder("../../shared/fixtures/requirements").join(file);
+    let beside = || folder("../../shared/fixtures");
+    let fixtures = std::env::var_os("UPDRAFT_FIXTURES").map_or_else(beside, PathBuf::from);
+    let path = fixtures.join("requirements").join(file);
     path.is_file().then_some(path)
 }
 

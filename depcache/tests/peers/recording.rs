@@ -76,12 +76,13 @@ impl Live {
         drop(rustls::crypto::ring::default_provider().install_default());
         let cache = tempfile::tempdir().unwrap();
         let none = Flags::default();
-        let environment = |name: &str| std::env::var(name).ok();
+        let environment = |name: &str| (name != "PIP_FIND_LINKS").then(|| std::env::var(name).ok()).flatten();
         let sources = Sources {
             flags: &none,
             files: &none,
             environment: &environment,
             python: Some(Path::new("/usr/bin/python3")),
+            cache: Some(&Cache::at(cache.path())),
         };
         let settings = Settings::resolve(&sources, Strategy::FirstIndex, false).unwrap();
         let index = Index::new(settings, Cache::at(cache.path())).unwrap();
