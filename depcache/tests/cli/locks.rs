@@ -51,17 +51,34 @@ fn versions_stay_until_they_are_given_up() {
 
     let ran = lock(&world, &["--check", "--upgrade"]);
     assert_eq!(ran.code, 1);
-    insta::assert_snapshot!(ran.stdout, @"");
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stdout, @r"
+    up       beta 1.0 -> 2.0
+    size     unknown: the index tells none
+    ");
+    insta::assert_snapshot!(ran.stderr, @r"
+    resolve   1 requirements: 2 packages to install, 0 of the base kept, 0 replaced
+    error: pylock.toml could be upgraded
+    hint: leave out --check to take these versions
+    ");
 
     let ran = lock(&world, &["--write", "--upgrade-package", "beta==9"]);
     assert_eq!(ran.code, 65);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: requirements.txt:1 cannot be satisfied
+      - requirements.txt:1 asks for alpha
+      - --upgrade-package:1 allows only beta==9
+      - there is no such version of beta: there are 1.0 to 2.0
+    hint: loosen the constraint in --upgrade-package:1
+    ");
     assert_eq!(std::fs::read(world.path("pylock.toml")).unwrap(), before);
 
     let ran = lock(&world, &["--write", "--upgrade-package", "beta"]);
     assert_eq!((ran.code, versions(&world, "pylock.toml")), (0, vec!["alpha 1.0".into(), "beta 2.0".into()]));
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    resolve   1 requirements: 2 packages to install, 0 of the base kept, 0 replaced
+    up       beta 1.0 -> 2.0
+    size     unknown: the index tells none
+    ");
 
     assert_eq!(lock(&world, &["--write", "--upgrade-package", "beta==1.0"]).code, 0);
     assert_eq!(std::fs::read(world.path("pylock.toml")).unwrap(), before);
@@ -162,8 +179,16 @@ fn the_same_versions_on_a_laptop() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let ran = lock(&world, &["--check"]);
     assert_eq!(ran.code, 1);
-    insta::assert_snapshot!(ran.stdout, @"");
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stdout, @r"
+    moved    beta 1.0 of the base -> 1.0
+    base     another one
+    size     unknown: the index tells none
+    ");
+    insta::assert_snapshot!(ran.stderr, @r"
+    resolve   1 requirements: 2 packages to install, 0 of the base kept, 0 replaced
+    error: pylock.toml was made for another base
+    hint: the requirements did not change: check against that base (--base base.json), or lock again for this one
+    ");
 
     // Newer releases came out since.
     newer_beta(&mut world);

@@ -21,20 +21,20 @@ fn differences_in_words() {
     removed  alpha 1.0
     up       beta 1.0 -> 2.0
     added    gamma 0.1
-    size     0 B -> 0 B (+0 B), 0 B to download; 4 files of unknown size not counted
+    size     unknown: the index tells none
     ");
     let back = world.run(&["diff", "new.toml", "old.toml"]);
     insta::assert_snapshot!(back.stdout, @r"
     added    alpha 1.0
     down     beta 2.0 -> 1.0
     removed  gamma 0.1
-    size     0 B -> 0 B (+0 B), 0 B to download; 4 files of unknown size not counted
+    size     unknown: the index tells none
     ");
     let same = world.run(&["diff", "old.toml", "old.toml"]);
     assert_eq!(same.code, 0);
     insta::assert_snapshot!(same.stdout, @r"
     the same packages
-    size     0 B -> 0 B (+0 B), 0 B to download; 4 files of unknown size not counted
+    size     unknown: the index tells none
     ");
     let json = world.run(&["diff", "old.toml", "new.toml", "--format", "json"]);
     insta::assert_snapshot!(json.stdout, @r#"
@@ -135,9 +135,38 @@ fn why_a_package_is_there_or_not() {
       nothing in the environment names it
     ");
     world.write("requirements.txt", "top[more]\n");
-    insta::assert_snapshot!(why("ExtraThing"), @"");
+    insta::assert_snapshot!(why("ExtraThing"), @r"
+    0 extrathing 1.0 is installed
+      requirements.txt:1 requires top[more]
+        top 1.0 requires extrathing ; extra == 'more'
+    ");
     let json = world.run(&["why", "beta", "--base", "none", "--format", "json"]);
-    insta::assert_snapshot!(json.stdout, @"");
+    insta::assert_snapshot!(json.stdout, @r#"
+    {
+      "also": [],
+      "chains": [
+        [
+          {
+            "by": "requirements.txt:1",
+            "requirement": "top[more]"
+          },
+          {
+            "by": "top 1.0",
+            "requirement": "alpha"
+          },
+          {
+            "by": "alpha 1.0",
+            "requirement": "beta>=1"
+          }
+        ]
+      ],
+      "name": "beta",
+      "not_applying": [],
+      "of_base": false,
+      "schema": 1,
+      "version": "1.0"
+    }
+    "#);
 }
 
 #[test]

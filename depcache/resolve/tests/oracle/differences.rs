@@ -65,7 +65,9 @@ pub(crate) const KNOWN: &[Known] = &[
         example: || marker("python_version ~= '3'"),
         holds: |question, _, _| {
             any_atom(question, |atom| {
-                atom.operator == "~=" && !(is_plain_version(atom.value) && release_parts(atom.value) > 1)
+                let is_defined =
+                    is_version_key(atom.key) && is_plain_version(atom.value) && release_parts(atom.value) > 1;
+                atom.operator == "~=" && !is_defined
             })
         },
     },
@@ -155,6 +157,19 @@ pub(crate) const KNOWN: &[Known] = &[
                 atom.key == "extra" && atom.value.parse::<uv_normalize::ExtraName>().is_err()
             })
         },
+    },
+    Known {
+        name: "no-blank-after-not-in",
+        example: || marker("'lin' not inplatform_version"),
+        holds: |question, _, theirs| {
+            let mut rests = question[1].as_str().unwrap().split("not in").skip(1);
+            theirs.is_null() && rests.any(|rest| rest.starts_with(char::is_alphabetic))
+        },
+    },
+    Known {
+        name: "search-in-extra",
+        example: || marker("extra not in 'x'"),
+        holds: |question, _, _| any_atom(question, |atom| atom.key == "extra" && atom.operator == "in"),
     },
     Known {
         name: "release-of-the-kernel",

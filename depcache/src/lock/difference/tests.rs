@@ -63,6 +63,16 @@ fn every_kind_of_change_has_its_word() {
     );
     new.mode = Mode::Process;
     new.base_id = BaseId(Digest::of(b"y"));
-    insta::assert_snapshot!(Difference::between(&old, &new), @"");
+    insta::assert_snapshot!(Difference::between(&old, &new), @r"
+    moved    attrs 25.1.0 of the base -> 25.1.0 (67.0 kB)
+    down     numpy 2.1.0 -> 1.26.4 (18.3 MB)
+    up       pandas 2.2.3 -> 2.10.0 (12.4 MB)
+    added    polars 1.2.3 (1.5 GB)
+    source   rebuilt 1.0: another content under the same name (11 B)
+    removed  six 1.16.0 of the base
+    base     another one
+    mode     task -> process
+    size     29.4 MB -> 1.5 GB (+1.5 GB), 1.5 GB to download
+    ");
     assert!(Difference::between(&old, &old).is_empty());
 }

@@ -9,6 +9,9 @@ impl fmt::Display for PackageChange {
         let (word, name) = (self.kind.word(), &self.name);
         write!(f, "{word:<8} {name} ")?;
         match (&self.old, &self.new) {
+            (Some(old), Some(new)) if self.kind == Kind::Source && old.source == new.source => {
+                write!(f, "{}: another content under the same name", new.version)
+            }
             (Some(old), Some(new)) if self.kind == Kind::Source => {
                 let of = |state: &State| state.source.clone().unwrap_or_default();
                 write!(f, "{}: {} -> {}", new.version, of(old), of(new))
