@@ -285,7 +285,7 @@ fn package_file(file: &IndexFile) -> PackageFile {
 }
 
 /// `message: cause: cause`.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -119,6 +119,9 @@ impl Options {
                 rule(name, &names.to_string());
             }
         }
+        let pins = self.preferences.iter().map(|(name, version)| format!("{name}=={version}"));
+        let pins = joined(pins);
+        rule("preferred", &if pins.is_empty() { pins } else { Digest::of(pins.as_bytes()).to_string() });
         policy
     }
 }

@@ -16,6 +16,7 @@ use crate::facts::IndexFacts;
 use crate::index::{
     Cache, Flags, Index, IndexAddress, IndexError, Settings, SettingsError, Sources, Strategy,
 };
+use crate::lock::LockInputs;
 pub use crate::options::Options;
 use crate::progress::Progress;
 use crate::source::Frontend;
@@ -203,6 +204,15 @@ impl Session {
             .with_frontend(frontend.clone())
     }
 
+    /// What a lock of these requirements is made from.
+    pub fn lock_inputs(&self, expanded: &Expanded, index: &Index) -> Result<LockInputs, CanonicalError> {
+        let mut plain = self.clone();
+        // An earlier lock is no input of the next one: what it says, the lock itself holds.
+        plain.options.preferences.clear();
+        let protect: Vec<_> = self.options.protect.iter().map(ToString::to_string).collect();
+        LockInputs::new(&plain.request(expanded, index)?, &expanded.options, &protect)
+    }
+
     /// Resolves on a blocking thread.
     pub async fn resolve(&self, index: &Index, expanded: &Expanded) -> Result<Resolution, ResolveError> {
         self.resolve_with(&Frontend::new(self, index), expanded).await
@@ -217,6 +227,19 @@ impl Session {
         let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(frontend);
         blocking(move || depcache_resolve::resolve(&input, &facts)).await
+    }
+
+    /// Why the environment of `resolution` has a package, or has it not.
+    pub async fn why(
+        &self,
+        index: &Index,
+        expanded: &Expanded,
+        resolution: Resolution,
+        name: PackageName,
+    ) -> Result<depcache_resolve::why::Answer, ResolveError> {
+        let input = self.options.input(expanded, &self.base);
+        let facts = Self::facts(&Frontend::new(self, index));
+        blocking(move || depcache_resolve::why::why(&input, &facts, &resolution, &name)).await
     }
 
     /// Looks for the smallest change of the user's lines that resolves `conflict`.

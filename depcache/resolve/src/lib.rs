@@ -52,6 +52,7 @@ pub mod resolution;
 mod search;
 mod solve;
 mod target;
+pub mod why;
 
 pub use facts::{
     Facts, FactsError, FileHash, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch,

@@ -7,7 +7,7 @@ use crate::direct::DirectError;
 use crate::environment::EnvironmentError;
 use crate::index::IndexError;
 use crate::layers::LayerError;
-use crate::lock::{LockError, PylockError};
+use crate::lock::{LockError, ReadLockError};
 use crate::session::OpenError;
 use crate::source::SourceError;
 use crate::verify::{Failure, VerifyError};
@@ -27,14 +27,18 @@ pub enum BuildError {
     /// The requirements files are malformed or missing.
     #[error("the requirements cannot be used")]
     Requirements(#[source] RequirementsError),
-    /// A lock given instead of requirements is not usable.
-    #[error("the lock {path} cannot be used")]
-    Pylock {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: PylockError,
+    /// A lock is not usable.
+    #[error(transparent)]
+    Pylock(#[from] ReadLockError),
+    /// The lock beside the requirements is not what they say.
+    #[error("{} is not what {requirements} says{}", path.display(), listed(changes))]
+    StaleLock {
+        /// The lock.
+        path: std::path::PathBuf,
+        /// The requirements file.
+        requirements: String,
+        /// What differs, one sentence each.
+        changes: Vec<String>,
     },
     /// A lock for another base.
     #[error("the lock is for base {of}, this base is {here}")]
@@ -68,8 +72,16 @@ pub enum BuildError {
         package: String,
     },
     /// Sources did not become a wheel.
-    #[error("a wheel could not be built")]
-    Source(#[source] SourceError),
+    #[error("{package} could not be made a wheel (needed by {needed_by})")]
+    Source {
+        /// Name and version.
+        package: String,
+        /// Packages that require it, or the user's own lines.
+        needed_by: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
     /// What a requirement names by its place could not be had.
     #[error("what a requirement names by its place cannot be had")]
     Place(#[source] DirectError),
@@ -159,7 +171,7 @@ impl BuildError {
                 source.is_retryable()
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
-            Self::Source(error) => error.is_retryable(),
+            Self::Source { source, .. } => source.is_retryable(),
             Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
@@ -173,6 +185,11 @@ impl BuildError {
         match self {
             Self::Requirements(error) => error.hint(),
             Self::OtherBase { .. } => Some("lock again for this base".into()),
+            Self::StaleLock { path, requirements, .. } => Some(format!(
+                "lock again with `depcache lock {requirements} -o {}` and commit it, or add --relock",
+                path.display()
+            )),
+            Self::Pylock(ReadLockError::Pylock { source, .. }) => Some(source.hint().into()),
             Self::Open(OpenError::Settings(error)) => Some(error.hint().into()),
             Self::Open(OpenError::Client(error)) => error.hint(),
             Self::Resolve(error) => error.hint(),
@@ -186,7 +203,7 @@ impl BuildError {
             }
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
-            Self::Source(error) => error.hint(),
+            Self::Source { source, .. } => source.hint(),
             Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
@@ -208,11 +225,14 @@ impl BuildError {
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
-            Self::Source(error) => error.exit_code(),
+            Self::Source { source, .. } => source.exit_code(),
             Self::Place(error) => error.exit_code(),
-            Self::Lock(LockError::Base(_)) | Self::Identity(_) | Self::Verify(VerifyError::Answer(_)) => BUG,
+            Self::Lock(LockError::Base(_) | LockError::NoHash { .. })
+            | Self::Identity(_)
+            | Self::Verify(VerifyError::Answer(_)) => BUG,
             Self::Requirements(_)
-            | Self::Pylock { .. }
+            | Self::Pylock(ReadLockError::Pylock { .. })
+            | Self::StaleLock { .. }
             | Self::NotAWheel { .. }
             | Self::OtherBase { .. }
             | Self::Unsolvable { .. }
@@ -223,9 +243,18 @@ impl BuildError {
             | Self::Imports { .. }
             | Self::Lock(LockError::HashNotAllowed { .. })
             | Self::Verify(VerifyError::Died { .. }) => DATA,
-            Self::Verify(_) | Self::Store(_) | Self::Damaged { .. } | Self::Disk { .. } => UNAVAILABLE,
+            Self::Verify(_)
+            | Self::Store(_)
+            | Self::Pylock(ReadLockError::Read { .. })
+            | Self::Damaged { .. }
+            | Self::Disk { .. } => UNAVAILABLE,
         }
     }
+}
+
+/// Sentences as lines of a list.
+fn listed(sentences: &[String]) -> String {
+    sentences.iter().flat_map(|sentence| ["\n  - ", sentence]).collect()
 }
 
 impl From<objectstore::Error> for BuildError {

@@ -9,6 +9,7 @@
     reason = "one error ends a whole build; a box would only blur its match arms"
 )]
 
+mod beside;
 mod check;
 mod error;
 mod health;
@@ -33,7 +34,7 @@ use objectstore::Store;
 
 use crate::environment::fetch;
 use crate::index::Index;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedSource};
 use crate::progress::Event;
 use crate::session::{Files, Session, blocking};
 use crate::source::Frontend;
@@ -111,10 +112,11 @@ pub async fn build(context: &Context, inputs: &Inputs) -> Result<Built, BuildErr
         Source::Lock(lock) => from_lock(context, lock).await,
         Source::Expanded(expanded) => from_expanded(context, expanded, inputs.propose).await,
         Source::Files(files) => {
-            let (session, files) = (context.session.clone(), files.clone());
+            let (session, files_of) = (context.session.clone(), files);
+            let files = files.clone();
             let expanded =
                 blocking(move || session.expand(&files)).await.map_err(BuildError::Requirements)?;
-            from_expanded(context, &expanded, inputs.propose).await
+            beside::from_files(context, files_of, &expanded, inputs.propose).await
         }
     }
 }
@@ -136,6 +138,15 @@ async fn open_index(context: &Context, expanded: &Expanded) -> Result<Index, Bui
 /// One build without a proposal.
 pub(crate) async fn once(context: &Context, index: &Index, expanded: &Expanded) -> Result<Built, BuildError> {
     let request = context.session.request(expanded, index)?.id()?;
+    leased(context, request, Box::pin(resolve_and_install(context, index, expanded, request))).await
+}
+
+/// The environment that answers `request`: known already, or made by `work` while nobody else makes it.
+async fn leased(
+    context: &Context,
+    request: RequestId,
+    work: impl Future<Output = Result<Built, BuildError>>,
+) -> Result<Built, BuildError> {
     if let Some(known) = publish::known(&context.store, request).await? {
         return Ok(known);
     }
@@ -151,7 +162,7 @@ pub(crate) async fn once(context: &Context, index: &Index, expanded: &Expanded) 
             });
         }
     };
-    let built = resolve_and_install(context, index, expanded, request).await;
+    let built = work.await;
     lease.release(&context.store).await;
     built
 }
@@ -169,7 +180,8 @@ async fn resolve_and_install(
         ResolveError::Conflict(conflict) => BuildError::Unsolvable { conflict, proposal: None },
         other => BuildError::Resolve(other),
     })?;
-    let lock = Lock::new(&session.base.base, &resolution, index).await.map_err(BuildError::Lock)?;
+    let mut lock = Lock::new(&session.base.base, &resolution, index).await.map_err(BuildError::Lock)?;
+    lock.inputs = Some(session.lock_inputs(expanded, index)?);
     let resolve_ms = since_ms(started);
     let outcome = format!(
         "{} requirements: {} packages to install, {} of the base kept, {} replaced",
@@ -188,12 +200,24 @@ async fn resolve_and_install(
 }
 
 async fn from_lock(context: &Context, lock: &Lock) -> Result<Built, BuildError> {
+    let index = open_index(context, &Expanded::default()).await?;
+    locked(context, &index, lock).await
+}
+
+/// Builds a lock as it is.
+async fn locked(context: &Context, index: &Index, lock: &Lock) -> Result<Built, BuildError> {
     let here = context.session.base.base.id()?;
     if lock.base_id != here {
         return Err(BuildError::OtherBase { of: lock.base_id.short(), here: here.short() });
     }
-    let index = open_index(context, &Expanded::default()).await?;
-    install(context, &index, lock, None).await
+    // What a folder holds is no part of a lock: an answer for it would stay when the folder changes.
+    let has_folder =
+        lock.packages.iter().any(|package| matches!(package.source, LockedSource::Directory { .. }));
+    if has_folder {
+        return Box::pin(install(context, index, lock, None)).await;
+    }
+    let request = beside::request(lock)?.id()?;
+    leased(context, request, Box::pin(install(context, index, lock, Some(request)))).await
 }
 
 /// From a lock to a published environment.
@@ -273,7 +297,6 @@ fn scratch_parent(context: &Context) -> Result<PathBuf, BuildError> {
 
 /// Reads a lock file.
 pub fn read_lock(path: &Path) -> Result<Lock, BuildError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| BuildError::Disk { path: path.to_owned(), source })?;
-    Lock::from_toml(&text).map_err(|source| BuildError::Pylock { path: path.display().to_string(), source })
+    let missing = || BuildError::Disk { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() };
+    crate::lock::read(path)?.ok_or_else(missing)
 }

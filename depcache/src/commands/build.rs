@@ -38,6 +38,9 @@ pub(crate) struct Build {
     /// On a refusal look for the smallest change that works, and build it.
     #[arg(long)]
     propose: bool,
+    /// Lock again beside the requirements first, keeping the versions of the lock there while they fit.
+    #[arg(long)]
+    relock: bool,
     /// Volume for the import check. Layers stay there, so that a `fetch` to it has nothing left to do.
     #[arg(long, value_name = "DIR")]
     volume: Option<PathBuf>,
@@ -49,6 +52,9 @@ pub(crate) struct Build {
 pub(crate) async fn run(command: Build) -> Result<(), Failure> {
     let store = command.store.open().await?;
     let session = command.resolve.session()?;
+    if command.relock {
+        super::lock::relock(&session, &command.resolve.files(&command.requirements)).await?;
+    }
     let source = source(&command.requirements, &command.resolve)?;
     let volume = command.volume.as_deref().map(prepared).transpose()?;
     let built = publish(session, store, source, volume, command.propose).await?;

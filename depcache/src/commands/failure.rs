@@ -1,7 +1,6 @@
 //! How a failed command is told: message, causes, hint, exit code.
 
 use depcache::base::{BaseError, TargetError};
-use depcache::direct::DirectError;
 use depcache::index::{IndexError, SettingsError};
 use depcache::lock::{LockError, PylockError};
 use depcache::session::OpenError;
@@ -118,7 +117,7 @@ impl From<LockError> for Failure {
                 let hint = "the file is not the one that the requirements were made with";
                 Self::of(exit::DATA, &error, Some(hint.into()))
             }
-            LockError::Base(_) => Self::of(exit::BUG, &error, None),
+            LockError::Base(_) | LockError::NoHash { .. } => Self::of(exit::BUG, &error, None),
         }
     }
 }

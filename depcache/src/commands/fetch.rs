@@ -32,6 +32,9 @@ pub(crate) struct Fetch {
     /// How: `auto` is `link` on every machine today.
     #[arg(long, value_enum, default_value = "auto")]
     mode: ModeArg,
+    /// Lock again beside the requirements first, keeping the versions of the lock there while they fit.
+    #[arg(long)]
+    relock: bool,
     #[command(flatten)]
     resolve: ResolveArgs,
     #[command(flatten)]
@@ -54,6 +57,9 @@ pub(crate) async fn run(command: Fetch) -> Result<(), Failure> {
     } else {
         let session = command.resolve.session()?;
         let base = session.base.clone();
+        if command.relock {
+            super::lock::relock(&session, &command.resolve.files(&command.what)).await?;
+        }
         let source = source(&command.what, &command.resolve)?;
         let built = publish(session, store.clone(), source, Some(volume.clone()), false).await?;
         (built.env_id, base)

@@ -1,11 +1,13 @@
 //! `depcache lock`.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use depcache::lock::Lock as LockFile;
+use depcache::index::Index;
+use depcache::lock::{self, Difference, Lock as LockFile};
 use depcache::progress::Event;
-use depcache::session::{Session, blocking};
+use depcache::session::{Files, Session, blocking};
 use depcache_resolve::{Departure, Expanded, Resolution, ResolveError};
 use domain::exit;
 use serde_json::json;
@@ -13,9 +15,11 @@ use serde_json::json;
 use super::args::{Format, ResolveArgs};
 use super::proposal::ProposalArgs;
 use super::rules::TargetArgs;
+use super::upgrade::Upgrade;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Lock {
     /// Requirements files.
     #[arg(required = true, value_name = "REQUIREMENTS")]
@@ -24,15 +28,18 @@ pub(crate) struct Lock {
     resolve: ResolveArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Lock to write; also preferred as earlier lock when it exists. Standard output when absent.
+    /// Lock to write; its versions are kept while they fit when it exists. Standard output when absent.
     #[arg(short, long, value_name = "pylock.toml")]
     output: Option<PathBuf>,
-    /// Ignore the earlier lock in --output.
-    #[arg(long)]
-    upgrade: bool,
-    /// Ignore the earlier lock for this package.
-    #[arg(long, value_name = "NAME")]
-    upgrade_package: Vec<uv_normalize::PackageName>,
+    /// Write the lock beside the requirements: pylock.toml, or pylock.NAME.toml for requirements-NAME.txt.
+    #[arg(short, long, conflicts_with = "output")]
+    write: bool,
+    /// Write nothing; say whether the lock in --output or beside the requirements is what they give (exit code 1: it is not).
+    /// With --upgrade: whether newer versions would be taken.
+    #[arg(long, conflicts_with = "write")]
+    check: bool,
+    #[command(flatten)]
+    upgrade: Upgrade,
     /// Write no addresses, names and hashes only.
     #[arg(long)]
     no_urls: bool,
@@ -44,54 +51,92 @@ pub(crate) struct Lock {
 }
 
 pub(crate) async fn run(command: Lock) -> Result<(), Failure> {
-    let Lock { requirements, resolve, output: path, upgrade, upgrade_package, .. } = &command;
-    let mut session = resolve.session_for_target(&command.target)?;
-    if let (Some(path), false) = (path, upgrade) {
-        session.options.preferences = earlier_pins(path)?;
-        for name in upgrade_package {
-            session.options.preferences.remove(name);
-        }
-    }
-    let (reading, files) = (session.clone(), resolve.files(requirements));
-    let expanded = blocking(move || reading.expand(&files)).await?;
-    let opened = session.clone();
-    let of_index = expanded.clone();
-    let index = blocking(move || opened.open_index(&of_index)).await?;
-    let started = std::time::Instant::now();
-    session.progress.tell(Event::Started { step: "resolve", total: 0 });
-    let resolution = match session.resolve(&index, &expanded).await {
-        Err(ResolveError::Conflict(conflict)) => {
-            return Err(command
-                .proposal
-                .refuse(&session, &index, &expanded, &conflict, command.format)
-                .await?);
-        }
-        other => other?,
+    let session = command.resolve.session_for_target(&command.target)?;
+    let files = command.resolve.files(&command.requirements);
+    let path = match &command.output {
+        None if command.write || command.check => Some(path_beside(&files)?),
+        named => named.clone(),
     };
-    let lock = LockFile::new(&session.base.base, &resolution, &index).await?;
-    tell(&session, &expanded, &resolution, started);
+    // With --upgrade the earlier lock is only compared with.
+    let earlier = match &path {
+        Some(path) if command.check || !command.upgrade.is_all() => lock::read(path)?,
+        _ => None,
+    };
+    let expanded = expand(&session, &files).await?;
+    let index = open_index(&session, &expanded).await?;
+    if command.check {
+        let path = path.unwrap_or_default();
+        return super::lock_check::run(
+            &session,
+            &expanded,
+            &index,
+            earlier,
+            &path,
+            &command.upgrade,
+            command.format,
+        )
+        .await;
+    }
+    let told = (&command.proposal, command.format);
+    let (lock, resolution) =
+        make(&session, &expanded, &index, earlier.as_ref(), &command.upgrade, told).await?;
+    tell(&resolution);
+    if let Some(earlier) = &earlier {
+        tell_changes(&Difference::between(earlier, &lock));
+    }
     let lock = if command.no_urls { lock.without_urls() } else { lock };
-    let id = lock.id().map_err(|error| Failure::of(exit::BUG, &error, None))?;
-    match (command.format, path) {
-        (Format::Json, _) => {
+    let text = written(&lock, path.as_deref())?;
+    match (command.format, &path) {
+        (Format::Json, path) => {
             if let Some(path) = path {
-                output::write(Some(path), &lock.to_toml())?;
+                output::write(Some(path), &text)?;
             }
-            let packages: Vec<_> =
-                lock.packages.iter().map(|p| json!({"name": p.name, "version": p.version})).collect();
-            let document = json!({
-                "schema": 1, "lock_id": id, "base_id": lock.base_id, "mode": lock.mode,
-                "requested": lock.requested, "packages": packages, "kept": lock.kept, "shadows": lock.shadows,
-                "departures": resolution.departures.iter().map(departure).collect::<Vec<_>>(),
-                "warnings": resolution.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            });
-            output::write(None, &format!("{document:#}\n"))
+            output::write(None, &format!("{:#}\n", document(&lock, &resolution)?))
         }
-        (Format::Text, path) => output::write(path.as_deref(), &lock.to_toml()),
+        (Format::Text, path) => output::write(path.as_deref(), &text),
     }
 }
 
-fn tell(session: &Session, expanded: &Expanded, resolution: &Resolution, started: std::time::Instant) {
+/// Locks beside the requirements, keeping the versions of the lock there: `--relock` of other commands.
+pub(super) async fn relock(session: &Session, files: &Files) -> Result<(), Failure> {
+    let path = path_beside(files)?;
+    let expanded = expand(session, files).await?;
+    let index = open_index(session, &expanded).await?;
+    let earlier = lock::read(&path)?;
+    let told = (&ProposalArgs::default(), Format::Text);
+    let (lock, _) = make(session, &expanded, &index, earlier.as_ref(), &Upgrade::default(), told).await?;
+    if let Some(earlier) = &earlier {
+        tell_changes(&Difference::between(earlier, &lock));
+    }
+    output::write(Some(&path), &written(&lock, Some(&path))?)?;
+    super::say(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// Resolves, and completes the answer to a lock; a conflict is told with proposals, in their form.
+pub(super) async fn make(
+    session: &Session,
+    expanded: &Expanded,
+    index: &Index,
+    earlier: Option<&LockFile>,
+    upgrade: &Upgrade,
+    (proposal, format): (&ProposalArgs, Format),
+) -> Result<(LockFile, Resolution), Failure> {
+    let bug = |error| Failure::of(exit::BUG, &error, None);
+    let inputs = session.lock_inputs(expanded, index).map_err(bug)?;
+    let mut session = session.clone();
+    session.options.preferences = upgrade.preferences(earlier);
+    let expanded = upgrade.constrained(expanded);
+    let started = std::time::Instant::now();
+    session.progress.tell(Event::Started { step: "resolve", total: 0 });
+    let resolution = match session.resolve(index, &expanded).await {
+        Err(ResolveError::Conflict(conflict)) => {
+            return Err(proposal.refuse(&session, index, &expanded, &conflict, format).await?);
+        }
+        other => other?,
+    };
+    let mut lock = LockFile::new(&session.base.base, &resolution, index).await?;
+    lock.inputs = Some(inputs);
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let outcome = format!(
         "{} requirements: {} packages to install, {} of the base kept, {} replaced",
@@ -101,6 +146,42 @@ fn tell(session: &Session, expanded: &Expanded, resolution: &Resolution, started
         resolution.shadows.len(),
     );
     session.progress.tell(Event::Finished { step: "resolve", took_ms, outcome: &outcome });
+    Ok((lock, resolution))
+}
+
+/// Reads what the user hands in; files at addresses are fetched.
+pub(super) async fn expand(session: &Session, files: &Files) -> Result<Expanded, Failure> {
+    let (session, files) = (session.clone(), files.clone());
+    Ok(blocking(move || session.expand(&files)).await?)
+}
+
+pub(super) async fn open_index(session: &Session, expanded: &Expanded) -> Result<Index, Failure> {
+    let (session, expanded) = (session.clone(), expanded.clone());
+    Ok(blocking(move || session.open_index(&expanded)).await?)
+}
+
+fn path_beside(files: &Files) -> Result<PathBuf, Failure> {
+    lock::path_beside(files).ok_or_else(|| {
+        let hint = "name the lock with --output";
+        Failure::new(exit::USAGE, "several requirements files have no lock beside them", Some(hint.into()))
+    })
+}
+
+/// The lock's text, paths relative to where it will lie.
+fn written(lock: &LockFile, path: Option<&Path>) -> Result<String, Failure> {
+    let Some(path) = path else { return Ok(lock.to_toml()) };
+    let unusable = |error: std::io::Error| Failure::of(exit::UNAVAILABLE, &error, None);
+    let here = std::env::current_dir().map_err(unusable)?;
+    Ok(lock.clone().rebased(&here, &lock::folder(path).map_err(unusable)?).to_toml())
+}
+
+fn tell_changes(difference: &Difference) {
+    if !difference.is_empty() {
+        super::say(difference.to_string().trim_end());
+    }
+}
+
+fn tell(resolution: &Resolution) {
     for warning in &resolution.warnings {
         super::say(&format!("warning: {warning}"));
     }
@@ -116,19 +197,28 @@ fn departure(one: &Departure) -> serde_json::Value {
     })
 }
 
-type Pins = std::collections::BTreeMap<uv_normalize::PackageName, pep440_rs::Version>;
+fn document(lock: &LockFile, resolution: &Resolution) -> Result<serde_json::Value, Failure> {
+    let id = lock.id().map_err(|error| Failure::of(exit::BUG, &error, None))?;
+    let packages: Vec<BTreeMap<_, _>> = lock
+        .packages
+        .iter()
+        .map(|package| BTreeMap::from([("name", &package.name), ("version", &package.version)]))
+        .collect();
+    Ok(json!({
+        "schema": 1, "lock_id": id, "base_id": lock.base_id, "mode": lock.mode,
+        "requested": lock.requested, "packages": packages, "kept": lock.kept, "shadows": lock.shadows,
+        "departures": resolution.departures.iter().map(departure).collect::<Vec<_>>(),
+        "warnings": resolution.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    }))
+}
 
-/// Pins of the lock that is about to be replaced.
-fn earlier_pins(path: &std::path::Path) -> Result<Pins, Failure> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Pins::new()),
-        Err(error) => {
-            let message = format!("{} cannot be read: {error}", path.display());
-            return Err(Failure::new(exit::UNAVAILABLE, message, None));
+impl From<lock::ReadLockError> for Failure {
+    fn from(error: lock::ReadLockError) -> Self {
+        match &error {
+            lock::ReadLockError::Read { .. } => Self::of(exit::UNAVAILABLE, &error, None),
+            lock::ReadLockError::Pylock { source, .. } => {
+                Self::of(exit::DATA, &error, Some(source.hint().into()))
+            }
         }
-    };
-    let lock = LockFile::from_toml(&text)?;
-    let pins = lock.packages.iter().filter_map(|p| Some((p.name.parse().ok()?, p.version.parse().ok()?)));
-    Ok(pins.collect())
+    }
 }

@@ -3,15 +3,20 @@
 mod args;
 mod base;
 mod build;
+mod diff;
 mod failure;
 mod fetch;
 mod lock;
+mod lock_check;
+mod locked;
 mod output;
 mod progress;
 mod proposal;
 mod rules;
 mod show;
 mod sources;
+mod upgrade;
+mod why;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +37,10 @@ enum Command {
     Base(base::Base),
     /// Resolves requirements against a base and writes a PEP 751 lock.
     Lock(Box<lock::Lock>),
+    /// What differs between two locks, in words.
+    Diff(diff::Diff),
+    /// Why an environment has a package, or has it not.
+    Why(Box<why::Why>),
     /// Builds, verifies and publishes an environment; prints its id.
     Build(Box<build::Build>),
     /// Builds for several bases; what CI calls.
@@ -47,6 +56,8 @@ enum Command {
 /// Runs the command; answers the exit code.
 pub(crate) async fn run(cli: Cli) -> u8 {
     let done = match cli.command {
+        Command::Diff(command) => return told(diff::run(command).await),
+        Command::Why(command) => return told(why::run(*command).await),
         Command::Base(command) => base::run(&command),
         Command::Lock(command) => lock::run(*command).await,
         Command::Build(command) => build::run(*command).await,
@@ -55,10 +66,11 @@ pub(crate) async fn run(cli: Cli) -> u8 {
         Command::Show(command) => show::run(command).await,
         Command::Verify(command) => show::verify(command).await,
     };
-    match done {
-        Ok(()) => domain::exit::OK,
-        Err(failure) => failure.tell(),
-    }
+    told(done.map(|()| domain::exit::OK))
+}
+
+fn told(done: Result<u8, Failure>) -> u8 {
+    done.unwrap_or_else(|failure| failure.tell())
 }
 
 /// One or more lines for people.

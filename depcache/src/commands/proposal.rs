@@ -15,7 +15,7 @@ use super::args::Format;
 use super::{Failure, output};
 
 /// What is done about a conflict.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ProposalArgs {
     /// On a conflict look for the smallest changes of the requirements that resolve.
     #[arg(long)]

@@ -108,16 +108,14 @@ pub(super) fn decoded(part: &str) -> String {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let hex = bytes.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
-        match hex.filter(|_| *byte == b'%').and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(value) => {
-                out.push(value);
-                at += 3;
-            }
-            None => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
+        let value = hex.filter(|_| *byte == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
+        out.push(value.unwrap_or(*byte));
+        at += if value.is_some() { 3 } else { 1 };
     }
     String::from_utf8(out).unwrap_or_else(|_| part.to_owned())
+}
+
+/// Whether a file name is that of a wheel.
+pub(super) fn is_wheel(filename: &str) -> bool {
+    std::path::Path::new(filename).extension().is_some_and(|extension| extension == "whl")
 }

@@ -53,14 +53,12 @@ pub fn propose_all(
     }
     let places = places(&input.expanded, conflict);
     let mut found: Vec<(Rank, Proposal)> = Vec::new();
-    let mut attempts = 0;
-    for positions in choices(&places) {
+    for positions in choices(&places).into_iter().take(MAX_ATTEMPTS) {
         // Two lines are changed only where one is not enough, or would have to go far back.
         let is_enough = found.iter().any(|(rank, _)| !rank.is_far_back());
-        if attempts >= MAX_ATTEMPTS || (positions.len() > 1 && is_enough) {
+        if positions.len() > 1 && is_enough {
             break;
         }
-        attempts += 1;
         if let Some((rank, proposal)) = attempt(input, facts, &positions)?
             && !found.iter().any(|(_, known)| known.changes == proposal.changes)
         {
@@ -132,7 +130,7 @@ fn attempt(
         *requirement = loosened;
     }
     let Some(found) = solved(resolve(&trial, facts))? else { return Ok(None) };
-    let mut changed = input.clone();
+    let mut edited = input.clone();
     let (mut changes, mut shifts) = (Vec::new(), Vec::new());
     for (place, step) in positions {
         let before = &place.entry(&input.expanded).requirement;
@@ -140,12 +138,12 @@ fn attempt(
         let shift = Shift::new(facts, input, before, &version)?;
         let loosened = &place.entry(&trial.expanded).requirement;
         let (specifiers, text) = written(before, loosened, *step, version);
-        changes.push(replace(&mut changed.expanded, *place, specifiers, &text, shift.to_string()));
+        changes.push(replace(&mut edited.expanded, *place, specifiers, &text, shift.to_string()));
         shifts.push(shift);
     }
-    let Some(resolution) = solved(resolve(&changed, facts))? else { return Ok(None) };
+    let Some(resolution) = solved(resolve(&edited, facts))? else { return Ok(None) };
     changes.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    let proposal = Proposal { changes, expanded: changed.expanded, resolution };
+    let proposal = Proposal { changes, expanded: edited.expanded, resolution };
     Ok(Some((Rank::new(&shifts), proposal)))
 }
 

@@ -264,7 +264,7 @@ pub fn only_requirements(
         text: String::new(),
         kind: Box::new(RequirementsErrorKind::Unsupported {
             construct: "an option or a hash in a file of versions",
-            hint: "such a file holds names with versions only",
+            hint: "write only requirements in it; options belong into the requirements file",
         }),
     })
 }

@@ -19,7 +19,7 @@ impl Of<'_> {
     pub(super) fn subdirectory(self, value: Option<String>) -> Result<Option<String>, PylockError> {
         let Some(value) = value else { return Ok(None) };
         if value.starts_with('/') {
-            return Err(self.refuse("subdirectory", value, "is no relative path"));
+            return Err(self.refuse("subdirectory", &value, "is no relative path"));
         }
         self.path("subdirectory", value).map(Some)
     }
@@ -27,10 +27,10 @@ impl Of<'_> {
     /// A path that does not climb.
     pub(super) fn path(self, field: &'static str, value: String) -> Result<String, PylockError> {
         if value.split('/').any(|part| part == "..") {
-            return Err(self.refuse(field, value, "leads out of its folder"));
+            return Err(self.refuse(field, &value, "leads out of its folder"));
         }
         if value.contains('\\') {
-            return Err(self.refuse(field, value, "has a backslash; names are separated by `/`"));
+            return Err(self.refuse(field, &value, "has a backslash; names are separated by `/`"));
         }
         self.plain(field, value)
     }
@@ -45,7 +45,7 @@ impl Of<'_> {
         let value = self.plain(field, value)?;
         match reqwest::Url::parse(&value) {
             Ok(url) if schemes.contains(&url.scheme()) => Ok(value),
-            _ => Err(self.refuse(field, value, "is no address that can be fetched")),
+            _ => Err(self.refuse(field, &value, "is no address that can be fetched")),
         }
     }
 
@@ -55,26 +55,26 @@ impl Of<'_> {
         if hex && matches!(value.len(), 40 | 64) {
             return Ok(value);
         }
-        Err(self.refuse("commit-id", value, "is no full commit: expected 40 or 64 hexadecimal digits"))
+        Err(self.refuse("commit-id", &value, "is no full commit: expected 40 or 64 hexadecimal digits"))
     }
 
     /// A branch, tag or commit: git must not take it for an option.
     pub(super) fn revision(self, value: Option<String>) -> Result<Option<String>, PylockError> {
         let Some(value) = value else { return Ok(None) };
         if value.starts_with('-') || value.contains(char::is_whitespace) {
-            return Err(self.refuse("requested-revision", value, "is no name of a revision"));
+            return Err(self.refuse("requested-revision", &value, "is no name of a revision"));
         }
         self.plain("requested-revision", value).map(Some)
     }
 
     fn plain(self, field: &'static str, value: String) -> Result<String, PylockError> {
         if value.is_empty() || value.len() > LONGEST_PLACE_BYTES || value.contains(char::is_control) {
-            return Err(self.refuse(field, value, "is empty, too long, or has control characters"));
+            return Err(self.refuse(field, &value, "is empty, too long, or has control characters"));
         }
         Ok(value)
     }
 
-    pub(super) fn refuse(self, field: &'static str, value: String, problem: &'static str) -> PylockError {
+    pub(super) fn refuse(self, field: &'static str, value: &str, problem: &'static str) -> PylockError {
         let mut value = value.escape_debug().to_string();
         // Messages are for people.
         if let Some((cut, _)) = value.char_indices().nth(80) {

@@ -8,6 +8,8 @@ use domain::{BaseId, Digest, Mode, TargetId};
 use serde::Deserialize;
 use toml::value::Datetime;
 
+use super::super::LockInputs;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Document {
@@ -103,4 +105,5 @@ pub(super) struct Facts {
     pub(super) base_pins: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) shadows: Vec<Shadow>,
+    pub(super) inputs: Option<LockInputs>,
 }

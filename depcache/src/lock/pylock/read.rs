@@ -7,7 +7,7 @@ use pep440_rs::Version;
 use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
-use super::super::{Lock, LockedFile, LockedPackage, LockedSource};
+use super::super::{Lock, LockedFile, LockedPackage, LockedSource, source};
 use super::check::{self, Of};
 use super::document::{Document, File, Package};
 use super::{LOCK_VERSION, PylockError};
@@ -42,6 +42,7 @@ impl Lock {
             shadows: facts.shadows,
             kept: facts.base_pins,
             packages,
+            inputs: facts.inputs,
         })
     }
 }
@@ -80,7 +81,7 @@ fn package(package: Package) -> Result<LockedPackage, PylockError> {
     }
     if let Some(vcs) = package.vcs {
         if vcs.kind != "git" {
-            return Err(of.refuse("vcs type", vcs.kind, "is not supported, only git is"));
+            return Err(of.refuse("vcs type", &vcs.kind, "is not supported, only git is"));
         }
         sources.push(LockedSource::Vcs {
             url: of.url("vcs url", vcs.url.unwrap_or_default(), GIT_SCHEMES)?,
@@ -140,11 +141,11 @@ fn archive(
     mut file: File,
 ) -> Result<LockedSource, PylockError> {
     let subdirectory = file.subdirectory.take();
-    let is_wheel = file_name(&file).is_some_and(|filename| filename.ends_with(".whl"));
+    let is_wheel = file_name(&file).is_some_and(|filename| source::is_wheel(&filename));
     let file = if is_wheel { indexed(of, name, version, file, "wheel")? } else { located(of, file)? };
     match (&file.url, &file.path) {
         (Some(_), None) | (None, Some(_)) => {}
-        _ => return Err(of.refuse("archive", file.filename, "needs either url or path")),
+        _ => return Err(of.refuse("archive", &file.filename, "needs either url or path")),
     }
     Ok(LockedSource::Archive { file, subdirectory: of.subdirectory(subdirectory)? })
 }
@@ -152,7 +153,7 @@ fn archive(
 fn located(of: Of<'_>, file: File) -> Result<LockedFile, PylockError> {
     let filename = file_name(&file).unwrap_or_default();
     if filename.is_empty() || filename.contains(['/', '\\']) || filename.contains(char::is_control) {
-        return Err(of.refuse("file name", filename, "is no file name"));
+        return Err(of.refuse("file name", &filename, "is no file name"));
     }
     let sha256 = file.hashes.get("sha256").and_then(|hex| hex.parse::<Digest>().ok());
     Ok(LockedFile {
@@ -171,7 +172,7 @@ fn file_name(file: &File) -> Option<String> {
     let of_url = || {
         let url = reqwest::Url::parse(file.url.as_deref()?).ok()?;
         let last = url.path_segments()?.next_back()?.to_owned();
-        Some(super::super::source::decoded(&last))
+        Some(source::decoded(&last))
     };
     file.name.clone().or_else(of_path).or_else(of_url)
 }

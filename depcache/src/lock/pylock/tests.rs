@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::{Lock, LockedFile, LockedPackage, LockedSource};
+use super::super::{Lock, LockInputs, LockedFile, LockedPackage, LockedSource};
 
 fn file(filename: &str) -> LockedFile {
     LockedFile {
@@ -47,12 +47,21 @@ fn lock() -> Lock {
         shadows: vec![],
         kept: BTreeMap::from([("six".into(), "1.17.0".into())]),
         packages: vec![pandas],
+        inputs: None,
     }
 }
 
 /// A lock with every kind of source.
 fn sources() -> Lock {
     let mut lock = lock();
+    lock.inputs = Some(LockInputs {
+        requirements: vec!["alpha @ https://host.example/tree.tar.gz".into(), "beta>=2".into()],
+        constraints_sha256: Some(Digest::of(b"x")),
+        rules: "prefer".into(),
+        protect: vec!["attrs".into()],
+        exclude_newer: Some("2026-01-01T00:00:00Z".into()),
+        indexes_sha256: None,
+    });
     let in_folder = |path: &str| LockedFile { url: None, path: Some(path.into()), ..file("gamma-1.zip") };
     lock.packages = vec![
         package(
@@ -333,7 +342,8 @@ fn locked_file(name: String, version: String) -> impl Strategy<Value = (LockedFi
     })
 }
 
-fn source(name: String, version: String) -> impl Strategy<Value = LockedSource> {
+fn source(name: &str, version: &str) -> impl Strategy<Value = LockedSource> + use<> {
+    let (name, version) = (name.to_owned(), version.to_owned());
     let files = || locked_file(name.clone(), version.clone());
     let folder = || option::of(relative());
     prop_oneof![
@@ -372,7 +382,7 @@ fn any_package() -> impl Strategy<Value = LockedPackage> {
                 metadata_sha256,
                 ..package(&name, &version, LockedSource::Wheel(file("x")))
             };
-            source(name, version).prop_map(move |source| LockedPackage { source, ..shell.clone() })
+            source(&name, &version).prop_map(move |source| LockedPackage { source, ..shell.clone() })
         },
     )
 }

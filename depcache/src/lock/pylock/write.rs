@@ -6,7 +6,7 @@ use std::fmt::Write;
 use toml::Value;
 use toml::value::Datetime;
 
-use super::super::{Lock, LockedFile, LockedPackage, LockedSource};
+use super::super::{Lock, LockInputs, LockedFile, LockedPackage, LockedSource};
 use super::LOCK_VERSION;
 
 /// What `created-by` says.
@@ -38,6 +38,9 @@ impl Lock {
             ])
         });
         out.rows("shadows", shadows);
+        if let Some(inputs) = &self.inputs {
+            write_inputs(&mut out, inputs);
+        }
         if !self.kept.is_empty() {
             out.line("\n[tool.updraft.base-pins]");
             for (name, version) in &self.kept {
@@ -45,6 +48,28 @@ impl Lock {
             }
         }
         out.0
+    }
+}
+
+fn write_inputs(out: &mut Text, inputs: &LockInputs) {
+    out.line("\n[tool.updraft.inputs]");
+    out.line("requirements = [");
+    for requirement in &inputs.requirements {
+        out.line(&format!("    {},", quoted(requirement)));
+    }
+    out.line("]");
+    if let Some(digest) = &inputs.constraints_sha256 {
+        out.text("constraints-sha256", &digest.hex());
+    }
+    out.text("rules", &inputs.rules);
+    if !inputs.protect.is_empty() {
+        out.list("protect", &inputs.protect);
+    }
+    if let Some(moment) = &inputs.exclude_newer {
+        out.text("exclude-newer", moment);
+    }
+    if let Some(digest) = &inputs.indexes_sha256 {
+        out.text("indexes-sha256", &digest.hex());
     }
 }
 

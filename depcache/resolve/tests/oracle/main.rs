@@ -1,0 +1,115 @@
+//! The grammar that the resolver reads, against `packaging` of the Python packaging authority: versions,
+//! specifiers, markers and requirements from generators, with a fixed seed. `UPDRAFT_FUZZ_CASES` says how many of
+//! each (default 3000; long runs 100000).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail the test and say what was compared"
+)]
+
+mod differences;
+mod grammar;
+mod ours;
+mod peer;
+mod random;
+
+use std::collections::BTreeMap;
+
+use random::Random;
+use serde_json::{Value, json};
+
+/// Cases of each kind in ordinary runs: some seconds.
+const CASES: usize = 3000;
+/// Unknown differences that are printed.
+const SHOWN: usize = 40;
+
+fn cases() -> usize {
+    std::env::var("UPDRAFT_FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(CASES)
+}
+
+/// Asks both sides and fails on a difference that nobody explained.
+fn compare(seed: u64, question: impl Fn(&mut Random) -> Value) {
+    let Some(python) = peer::python() else { return };
+    let mut random = Random::new(seed);
+    let questions: Vec<Value> = (0..cases()).map(|_| question(&mut random)).collect();
+    let answers = peer::ask(&python, &questions);
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    let mut refused = 0;
+    for (question, theirs) in questions.iter().zip(&answers) {
+        let ours = ours::answer(question);
+        refused += usize::from(theirs.is_null());
+        if ours == *theirs {
+            continue;
+        }
+        if std::env::var_os("UPDRAFT_FUZZ_ALL").is_some() {
+            println!("DIFF {}\t{ours}\t{theirs}", question);
+        }
+        match differences::known(question, &ours, theirs) {
+            Some(one) => *known.entry(one.name).or_default() += 1,
+            None => unknown.push(format!("{question}\n  ours   {ours}\n  theirs {theirs}")),
+        }
+    }
+    println!("{} cases, {refused} of them refused, known differences {known:?}", questions.len());
+    assert!(
+        unknown.is_empty(),
+        "{} unknown differences:\n{}",
+        unknown.len(),
+        unknown[..unknown.len().min(SHOWN)].join("\n")
+    );
+}
+
+/// One text in six is damaged.
+fn damaged(random: &mut Random, text: String) -> String {
+    if random.one_in(6) { random.mutated(&text) } else { text }
+}
+
+#[test]
+fn versions() {
+    compare(1, |random| {
+        let text = grammar::version(random);
+        json!(["version", damaged(random, text)])
+    });
+}
+
+#[test]
+fn orders() {
+    compare(2, |random| json!(["order", grammar::plain_version(random), grammar::plain_version(random)]));
+}
+
+#[test]
+fn specifiers() {
+    compare(3, |random| {
+        let text = grammar::specifiers(random);
+        let mut versions: Vec<_> = grammar::PROBES.iter().map(ToString::to_string).collect();
+        versions.extend((0..4).map(|_| grammar::plain_version(random)));
+        json!(["specifiers", damaged(random, text), versions])
+    });
+}
+
+#[test]
+fn requires_python() {
+    compare(6, |random| {
+        let text = grammar::specifiers(random);
+        json!(["requires_python", damaged(random, text), grammar::PYTHONS])
+    });
+}
+
+#[test]
+fn markers() {
+    compare(4, |random| {
+        let text = grammar::marker(random, 0);
+        let extra = random.pick(&["", "test", "dev-tools", "other"]);
+        json!(["marker", damaged(random, text), grammar::environment(random), extra])
+    });
+}
+
+#[test]
+fn requirements() {
+    compare(5, |random| {
+        let text = grammar::requirement(random);
+        let environments = [grammar::environment(random), grammar::environment(random)];
+        json!(["requirement", damaged(random, text), grammar::PROBES, environments])
+    });
+}
