@@ -130,6 +130,19 @@ impl Listing<'_> {
         }))
     }
 
+    /// Tags of the wheels of a version, usable or not: `cp312-cp312-manylinux_2_17_x86_64`, sorted.
+    pub(crate) fn wheel_tags(&self, version: &Version) -> Vec<String> {
+        let Some((files, at)) = self.files.as_ref().zip(self.numbers().binary_search(version).ok()) else {
+            return Vec::new();
+        };
+        let tags = files.files(at).into_iter().filter_map(|file| {
+            let parts: Vec<&str> = file.filename.strip_suffix(".whl")?.rsplitn(4, '-').collect();
+            let [platforms, abi, python, _] = parts.as_slice() else { return None };
+            Some(format!("{python}-{abi}-{}", platforms.split('.').next().unwrap_or(platforms)))
+        });
+        tags.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The usable version of this number.
     pub(crate) fn candidate(&self, version: &Version) -> Option<&Candidate> {
         self.state(self.numbers().binary_search(version).ok()?)?.as_ref().ok()

@@ -125,6 +125,8 @@ pub enum BuildError {
         failures: Vec<ImportFailure>,
         /// A change that resolves, builds and imports; only looked for when asked.
         proposal: Option<Box<Proposed>>,
+        /// Why none could be looked for, when that is the index's doing.
+        note: Option<String>,
     },
     /// The import check gave no answer.
     #[error("the environment could not be verified")]
@@ -198,6 +200,7 @@ impl BuildError {
             Self::MetadataDiffers { .. } => {
                 Some("the index serves wrong metadata for this file; exclude the version, and tell who runs the index".into())
             }
+            Self::Imports { proposal: None, note: Some(note), .. } => Some(note.clone()),
             Self::Imports { proposal: None, .. } => {
                 Some("pin an older release of the package that broke the import, or a newer one of the package that does not import".into())
             }

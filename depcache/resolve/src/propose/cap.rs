@@ -70,6 +70,11 @@ pub(super) fn uploads(
     Ok(releases.into_iter().collect())
 }
 
+/// Whether the index tells when releases of the package were uploaded.
+pub fn knows_uploads(facts: &dyn Facts, package: &PackageName) -> Result<bool, ResolveError> {
+    Ok(!releases(facts, package)?.is_empty())
+}
+
 /// The first version above everything that existed then; `None` when `now` is not above it.
 fn cap(then: &Version, now: &Version) -> Option<Version> {
     let part = |version: &Version, index: usize| version.release().get(index).copied().unwrap_or(0);

@@ -29,11 +29,6 @@ impl Names {
         }
     }
 
-    /// Whether the name itself was given.
-    pub fn names(&self, name: &PackageName) -> bool {
-        matches!(self, Self::Some(names) if names.contains(name))
-    }
-
     /// Exactly these.
     pub fn of(names: impl IntoIterator<Item = PackageName>) -> Self {
         let names: BTreeSet<_> = names.into_iter().collect();
@@ -48,6 +43,11 @@ impl Names {
             (Self::None, names) | (names, Self::None) => names.clone(),
             (Self::Some(names), Self::Some(more)) => Self::Some(names | more),
         }
+    }
+
+    /// Whether the name itself was given.
+    pub fn names(&self, name: &PackageName) -> bool {
+        matches!(self, Self::Some(names) if names.contains(name))
     }
 }
 
