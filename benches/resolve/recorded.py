@@ -12,6 +12,7 @@ import json
 import pathlib
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -42,7 +43,15 @@ class RecordedIndex:
             head, body = kept.read_bytes().split(b"\n", 1)
             status, headers = json.loads(head)
             return status, headers, body
-        status, headers, body = self._ask(method, path, span)
+        for pause_s in (0.5, 2, 5, None):
+            try:
+                status, headers, body = self._ask(method, path, span)
+                break
+            except OSError:
+                # Name servers and proxies refuse when everything is asked at once.
+                if pause_s is None:
+                    raise
+                time.sleep(pause_s)
         if status < 500:
             fresh = kept.with_suffix(f".{threading.get_ident()}")
             fresh.write_bytes(json.dumps([status, headers]).encode() + b"\n" + body)

@@ -39,7 +39,7 @@ fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     for (key, value) in records {
         let body = format!(" {key}={value}\n");
         let length = (1..).find(|length| length.to_string().len() + body.len() == *length).unwrap();
-        text.push_str(&format!("{length}{body}"));
+        text.extend([length.to_string(), body]);
     }
     member("pax", b'x', "", text.len() as u64, text.as_bytes())
 }

@@ -110,7 +110,7 @@ impl Source for Live {
             })
             .collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
-        let answer = (!found.is_empty()).then_some(files);
+        let answer = found.is_known().then_some(files);
         self.seen.lock().unwrap().packages.insert(name.to_owned(), answer.clone());
         answer
     }
