@@ -10,6 +10,7 @@ import hashlib
 import http.server
 import json
 import pathlib
+import sys
 import threading
 import urllib.error
 import urllib.parse
@@ -33,9 +34,6 @@ class RecordedIndex:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}/simple"
-
-    def close(self) -> None:
-        self.server.shutdown()
 
     def answer(self, method: str, path: str, span: str | None) -> tuple[int, dict[str, str], bytes]:
         key = hashlib.sha256(f"{method} {path} {span}".encode()).hexdigest()
@@ -112,3 +110,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+if __name__ == "__main__":
+    print(RecordedIndex(sys.argv[1], pathlib.Path(sys.argv[2])).url, flush=True)
+    # Until whoever started it is done.
+    sys.stdin.read()

@@ -137,11 +137,9 @@ impl Session {
         plain.set_username("").and_then(|()| plain.set_password(None)).ok();
         let client =
             Index::new(settings, self.cache.clone()).map_err(|error| refuse(false, Box::new(error)))?;
-        let runtime =
-            tokio::runtime::Handle::try_current().map_err(|error| ReadError::Unreadable(Box::new(error)))?;
         let limit_bytes = depcache_resolve::requirements::MAX_FILE_BYTES as u64;
-        let read = runtime.block_on(client.document(&plain, limit_bytes));
-        match read {
+        let read = wait(client.document(&plain, limit_bytes));
+        match read.map_err(|error| ReadError::Unreadable(Box::new(error)))? {
             Ok(bytes) => Ok(bytes.to_vec()),
             Err(IndexError::NotFound { .. }) => Err(ReadError::NotFound),
             Err(error) => Err(refuse(error.is_retryable(), Box::new(error))),
@@ -179,7 +177,9 @@ impl Session {
                 .map(|entry| {
                     let hashes: BTreeSet<String> =
                         entry.allowed_hashes().map(|h| format!(" --hash={h}")).collect();
-                    format!("{entry}{}", hashes.into_iter().collect::<String>())
+                    let content = entry.direct.as_ref().and_then(|direct| direct.content.as_deref());
+                    let content = content.map(|hex| format!(" (sha256 {hex})")).unwrap_or_default();
+                    format!("{entry}{content}{}", hashes.into_iter().collect::<String>())
                 })
                 .collect();
             lines.into_iter().collect::<Vec<_>>()
@@ -304,6 +304,12 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// Waits for a future from code that blocks; inside a runtime with several threads.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> Result<T, tokio::runtime::TryCurrentError> {
+    let runtime = tokio::runtime::Handle::try_current()?;
+    Ok(tokio::task::block_in_place(|| runtime.block_on(future)))
 }
 
 fn read_file(root: &Path, path: &str) -> Result<Vec<u8>, ReadError> {

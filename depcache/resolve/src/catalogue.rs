@@ -123,9 +123,9 @@ impl Listing<'_> {
         let (files, version) = (self.files.as_ref()?, self.numbers().get(at)?);
         Some(self.states.get(at)?.get_or_init(|| {
             let files = files.files(at);
-            let named = files.iter().filter_map(|file| {
-                Some((DistFilename::try_from_filename(&file.filename, &self.name)?, file))
-            });
+            let named = files
+                .iter()
+                .filter_map(|file| Some((crate::facts::parse_filename(&file.filename, &self.name)?, file)));
             self.judge.judge(&self.name, version, &named.collect::<Vec<_>>())
         }))
     }
@@ -180,7 +180,7 @@ impl Sorted {
     fn new(name: &PackageName, files: &[PackageFile]) -> Self {
         let mut by_version: BTreeMap<Version, Vec<PackageFile>> = BTreeMap::new();
         for file in files {
-            if let Some(parsed) = DistFilename::try_from_filename(&file.filename, name) {
+            if let Some(parsed) = crate::facts::parse_filename(&file.filename, name) {
                 by_version.entry(parsed.version().clone()).or_default().push(file.clone());
             }
         }

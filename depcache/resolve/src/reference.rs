@@ -13,6 +13,9 @@ pub struct DirectReference {
     pub subdirectory: Option<String>,
     /// `#sha256=`: hashes that the reference itself carries.
     pub hashes: Vec<FileHash>,
+    /// Digest of what lay at a path when the requirements were read: part of what the requirement is, not a promise
+    /// of its author.
+    pub content: Option<String>,
 }
 
 /// The place of a [`DirectReference`].
@@ -155,6 +158,23 @@ fn written(path: &str) -> String {
     out
 }
 
+/// A text, with every address in it as [`without_credentials`] shows it.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let start = rest[..at]
+            .rfind(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)))
+            .map_or(0, |end| end + rest[end..].chars().next().map_or(1, char::len_utf8));
+        let end = rest[at + 3..].find(char::is_whitespace).map_or(rest.len(), |end| at + 3 + end);
+        out.push_str(&rest[..start]);
+        out.push_str(&without_credentials(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// An address without what stands before the `@` of its host. The user name of `ssh://git@host/…` stays: it is
 /// part of the address and no secret.
 pub fn without_credentials(url: &str) -> String {
@@ -173,10 +193,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_are_shown_without_credentials() {
+        assert_eq!(
+            super::shown("x @ https://me:secret@h/x.whl ; é -r git+https://t@h/y@v1 ssh://git@h/z"),
+            "x @ https://h/x.whl ; é -r git+https://h/y@v1 ssh://git@h/z"
+        );
+        assert_eq!(super::shown("a://"), "a://");
+    }
+
+    #[test]
     fn credentials_are_never_shown() {
         let git = |url: &str| Place::Git { url: url.into(), requested: Some("v1".into()) };
         let shown = |place: Place| {
-            let reference = DirectReference { place, subdirectory: Some("a/b".into()), hashes: vec![] };
+            let reference =
+                DirectReference { place, subdirectory: Some("a/b".into()), hashes: vec![], content: None };
             assert!(!format!("{reference:?}").contains("secret"));
             reference.to_string()
         };

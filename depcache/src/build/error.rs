@@ -72,8 +72,16 @@ pub enum BuildError {
         package: String,
     },
     /// Sources did not become a wheel.
-    #[error("a wheel could not be built")]
-    Source(#[source] SourceError),
+    #[error("{package} could not be made a wheel (needed by {needed_by})")]
+    Source {
+        /// Name and version.
+        package: String,
+        /// Packages that require it, or the user's own lines.
+        needed_by: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
     /// What a requirement names by its place could not be had.
     #[error("what a requirement names by its place cannot be had")]
     Place(#[source] DirectError),
@@ -165,7 +173,7 @@ impl BuildError {
                 source.is_retryable()
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
-            Self::Source(error) => error.is_retryable(),
+            Self::Source { source, .. } => source.is_retryable(),
             Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
@@ -198,7 +206,7 @@ impl BuildError {
             }
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
-            Self::Source(error) => error.hint(),
+            Self::Source { source, .. } => source.hint(),
             Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
@@ -220,7 +228,7 @@ impl BuildError {
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
-            Self::Source(error) => error.exit_code(),
+            Self::Source { source, .. } => source.exit_code(),
             Self::Place(error) => error.exit_code(),
             Self::Lock(LockError::Base(_) | LockError::NoHash { .. })
             | Self::Identity(_)

@@ -82,7 +82,10 @@ impl DirectError {
             Self::Fetch { source: IndexError::NotFound { .. }, .. } => "check the address".into(),
             Self::Fetch { source, .. } => return source.hint(),
             Self::Git { source, .. } => return source.hint(),
-            Self::Source { source, .. } => return source.hint(),
+            Self::Source { source, .. } => match &**source {
+                SourceError::Other { .. } => "write the name of the project that is there".into(),
+                other => return other.hint(),
+            },
         })
     }
 

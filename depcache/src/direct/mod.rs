@@ -38,23 +38,20 @@ fn login(reference: &DirectReference) -> Option<IndexAddress> {
     }
 }
 
-/// Gives references to paths the hash of what lies there now: a changed wheel or directory is another requirement.
+/// Gives references to paths the digest of what lies there now: a changed wheel or directory is another requirement.
 /// What cannot be read says so when it is needed. Blocking.
 pub fn seal(expanded: &mut Expanded) {
     let entries =
         expanded.requirements.iter_mut().chain(&mut expanded.constraints).chain(&mut expanded.overrides);
     for reference in entries.filter_map(|entry| entry.direct.as_mut()) {
         let Place::Path { path, .. } = &reference.place else { continue };
-        if reference.hashes.iter().any(|hash| hash.algorithm == HashAlgorithm::Sha256) {
-            continue;
-        }
         let Ok(at) = located(path) else { continue };
         let content = if at.is_dir() {
             crate::source::directory_digest(path, &at).ok()
         } else {
             crate::source::file_digest(&at).ok()
         };
-        reference.hashes.extend(content.map(hash));
+        reference.content = content.map(|content| content.hex());
     }
 }
 

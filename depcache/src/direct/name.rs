@@ -11,7 +11,7 @@ use uv_normalize::PackageName;
 use super::source::{checkout, of_file};
 use super::{DirectError, located, login, plain};
 use crate::index::Index;
-use crate::session::Session;
+use crate::session::{Session, wait};
 use crate::source::Frontend;
 
 #[derive(Deserialize)]
@@ -29,12 +29,11 @@ pub fn name(session: &Session, reference: &DirectReference) -> Result<PackageNam
     if let Place::Path { path, .. } = &reference.place {
         let at = located(path).map_err(|error| unknown(error.to_string()))?;
         if at.is_dir() {
-            return of_project(&below(at, reference));
+            return of_project(&below(&at, reference));
         }
     }
-    let runtime = tokio::runtime::Handle::try_current()
-        .map_err(|error| unknown(format!("nobody can look: {error}")))?;
-    runtime.block_on(looked_up(session, reference)).map_err(|error| NameError {
+    let looked_up = wait(looked_up(session, reference));
+    looked_up.map_err(|error| unknown(format!("nobody can look: {error}")))?.map_err(|error| NameError {
         reason: "it cannot be read there".into(),
         unavailable: error.exit_code() == domain::exit::UNAVAILABLE,
         source: Some(Box::new(error)),
@@ -55,7 +54,7 @@ async fn looked_up(
     let frontend = Frontend::new(&reading, &index);
     if let Place::Git { url, requested } = &reference.place {
         let (_, path) = checkout(&frontend, url, requested.as_deref(), None).await?;
-        return Ok(of_project(&below(path, reference)));
+        return Ok(of_project(&below(&path, reference)));
     }
     let (url, source) = match &reference.place {
         Place::Url(text) => (plain(text)?, FileSource::Url { subdirectory: reference.subdirectory.clone() }),
@@ -86,8 +85,8 @@ async fn looked_up(
 }
 
 /// The project's directory.
-fn below(root: PathBuf, reference: &DirectReference) -> PathBuf {
-    reference.subdirectory.as_ref().map_or_else(|| root.clone(), |below| root.join(below))
+fn below(root: &Path, reference: &DirectReference) -> PathBuf {
+    reference.subdirectory.as_ref().map_or_else(|| root.to_owned(), |below| root.join(below))
 }
 
 /// The name that a project's directory states.

@@ -103,12 +103,11 @@ async fn archive(
     subdirectory: Option<String>,
 ) -> Result<Tree, DirectError> {
     let path = fetched(frontend, label, wanted).await?;
-    let sha256 = match wanted.sha256 {
-        Some(sha256) => sha256,
-        None => {
-            let failed = |source| DirectError::Fetch { reference: label.to_owned(), source };
-            frontend.index().wheel_digest(wanted).await.map_err(failed)?
-        }
+    let sha256 = if let Some(sha256) = wanted.sha256 {
+        sha256
+    } else {
+        let failed = |source| DirectError::Fetch { reference: label.to_owned(), source };
+        frontend.index().wheel_digest(wanted).await.map_err(failed)?
     };
     Ok(Tree::Archive { path, sha256, subdirectory })
 }

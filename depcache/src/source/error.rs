@@ -320,6 +320,7 @@ impl SourceError {
                  namespaces, or build where that is possible"
                     .into()
             }
+            Self::Place { source, .. } => return source.hint(),
             Self::Fetch { source, .. } => return source.hint(),
             Self::Place { source, .. } => return source.hint(),
             Self::Unpack { source, .. } if source.is_archive_at_fault() => {

@@ -128,7 +128,7 @@ fn collect(root: &Path, dir: &Path, keys: &mut Vec<String>) {
 }
 
 /// Digests depend on the machine's interpreter and on ports.
-fn without_digests(text: &str) -> String {
+pub(crate) fn without_digests(text: &str) -> String {
     let mut out = String::new();
     let mut run = String::new();
     for character in text.chars().chain(['\n']) {

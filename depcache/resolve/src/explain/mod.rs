@@ -34,10 +34,18 @@ pub(crate) fn conflict(provider: &Provider<'_>, tree: &Tree) -> Conflict {
     for fact in &leaves.facts {
         match fact {
             Fact::Line { entry, to } => {
-                let origin = &provider.graph.input.expanded.requirements[*entry].origin;
+                let line = &provider.graph.input.expanded.requirements[*entry];
+                let origin = &line.origin;
                 if !involved.contains(origin) {
                     involved.push(origin.clone());
-                    story.steps.push(format!("{} asks for {}", place(origin), origin.text));
+                    let name = &line.requirement.name;
+                    let pin = provider.graph.catalogue.pins.get(name).filter(|_| line.direct.is_some());
+                    story.steps.push(match pin {
+                        Some(pin) => {
+                            format!("{} takes {name} {} from {}", place(origin), pin.version, pin.reference)
+                        }
+                        None => format!("{} asks for {}", place(origin), origin.text),
+                    });
                 }
                 story.visit(to);
             }

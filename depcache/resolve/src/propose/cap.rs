@@ -4,7 +4,6 @@
 
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::{MarkerTree, VersionOrUrl};
-use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
 use super::{Place, edit, replace, solved, version_of};
@@ -64,7 +63,7 @@ pub(super) fn uploads(
         facts.files(package).map_err(|source| ResolveError::Facts { package: package.clone(), source })?;
     let mut releases: std::collections::BTreeMap<Version, Option<i64>> = std::collections::BTreeMap::new();
     for file in files.all() {
-        let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
+        let Some(parsed) = crate::facts::parse_filename(&file.filename, package) else { continue };
         let first = releases.entry(parsed.version().clone()).or_insert(file.upload_time_ms);
         *first = (*first).into_iter().chain(file.upload_time_ms).min();
     }

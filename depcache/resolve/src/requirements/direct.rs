@@ -46,7 +46,12 @@ pub(super) fn direct(text: &str, is_editable: bool) -> Result<Option<Direct>, Ki
     let mut all_extras = parse_extras(extras)?;
     all_extras.extend(parse_extras(more_extras)?);
     all_extras.extend(fragment.extras);
-    let reference = DirectReference { place, subdirectory: fragment.subdirectory, hashes: fragment.hashes };
+    let reference = DirectReference {
+        place,
+        subdirectory: fragment.subdirectory,
+        hashes: fragment.hashes,
+        content: None,
+    };
     Ok(Some(Direct { name: name.or(fragment.name).or(told), extras: all_extras, reference, marker }))
 }
 
@@ -181,5 +186,6 @@ impl Fragment {
 }
 
 fn shown(place: &Place) -> String {
-    DirectReference { place: place.clone(), subdirectory: None, hashes: Vec::new() }.to_string()
+    DirectReference { place: place.clone(), subdirectory: None, hashes: Vec::new(), content: None }
+        .to_string()
 }

@@ -96,6 +96,12 @@ pub enum RequirementsErrorKind {
         #[source]
         source: NameError,
     },
+    /// Something in a project's file that is not as the specifications want it.
+    #[error("this is not a usable pyproject.toml: {reason}")]
+    Project {
+        /// What is wrong.
+        reason: String,
+    },
     /// An extra or a group that a project does not have.
     #[error("there is no {what} named {name}")]
     Missing {
@@ -197,6 +203,9 @@ impl RequirementsError {
             }
             Kind::Read { .. } | Kind::OptionValue { .. } => return None,
             Kind::Nameless { .. } => "write the name before it, as in `name @ …`".into(),
+            Kind::Project { .. } => {
+                "[project] is specified in PEP 621, [dependency-groups] in PEP 735".into()
+            }
             Kind::Missing { known, .. } => format!("known: {known}"),
             Kind::Quote => "quotes group the value of an option; remove it or close it".into(),
             Kind::Constraint { .. } => "a constraint is a package name with versions, as in `numpy<2`".into(),
@@ -229,7 +238,8 @@ impl RequirementsError {
         let mut lines = vec![first];
         if let (Some(line), false) = (self.line, self.text.is_empty()) {
             let gutter = line.to_string();
-            let text = shortened(&self.text);
+            let plain = crate::reference::shown(&self.text);
+            let text = shortened(&plain);
             lines.push(format!("  {gutter} | {text}"));
             if let RequirementsErrorKind::Malformed { column, .. } = *self.kind
                 && column <= text.chars().count()

@@ -57,11 +57,11 @@ impl<'a> Expansion<'a> {
         let bytes =
             (self.outside.read)(path).map_err(|source| Kind::Read { path: address::shown(path), source })?;
         if bytes.len() > MAX_FILE_BYTES {
-            let what = format!("the size of {path} in bytes");
+            let what = format!("the size of {} in bytes", address::shown(path));
             return Err(Kind::TooLarge { what, limit: MAX_FILE_BYTES });
         }
-        let text = lines::decode(&bytes).ok_or_else(|| Kind::Encoding { path: path.to_owned() })?;
-        self.out.files.push(SourceFile { path: path.to_owned(), text: text.clone(), constraints });
+        let text = lines::decode(&bytes).ok_or_else(|| Kind::Encoding { path: address::shown(path) })?;
+        self.out.files.push(SourceFile { path: address::shown(path), text: text.clone(), constraints });
         Ok(Some(text))
     }
 
@@ -71,7 +71,7 @@ impl<'a> Expansion<'a> {
             self.line(path, &line, constraints).map_err(|failed| match failed {
                 Failed::Placed(error) => Failed::Placed(error),
                 Failed::Here(kind) => Failed::Placed(Box::new(RequirementsError {
-                    file: path.to_owned(),
+                    file: address::shown(path),
                     line: Some(line.number),
                     text: line.text.clone(),
                     kind: Box::new(kind),
@@ -108,7 +108,7 @@ impl<'a> Expansion<'a> {
         constraints: bool,
     ) -> Result<(), Failed> {
         let origin = Origin {
-            file: path.to_owned(),
+            file: address::shown(path),
             line: line.number,
             last_line: line.last,
             text: parse::split_options(&line.text).0.to_owned(),
@@ -147,7 +147,7 @@ impl<'a> Expansion<'a> {
     }
 
     pub(super) fn note(&mut self, file: &str, line: usize, text: &str) {
-        self.out.notes.push(Note { file: file.to_owned(), line, text: text.to_owned() });
+        self.out.notes.push(Note { file: address::shown(file), line, text: text.to_owned() });
     }
 
     fn setting(
@@ -168,7 +168,7 @@ impl<'a> Expansion<'a> {
             }
             Setting::Constraints(file) => self.visit(&address::beside(path, &file), true)?,
             Setting::IndexUrl(url) => {
-                let here = format!("{path}:{}", line.number);
+                let here = format!("{}:{}", address::shown(path), line.number);
                 match (&options.index_url, &self.index_at) {
                     (Some(known), Some(first)) if *known != url => {
                         return Err(Kind::SecondIndex { first: first.clone() }.into());

@@ -74,7 +74,8 @@ fn address(text: &str, is_editable: bool) -> Result<Place, Kind> {
     if is_archive(&file) || has_end(&file, "whl") {
         return Ok(place);
     }
-    let hint = if has_end(&file, "git") {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let hint = if has_end(path, "git") {
         "write a git repository as `git+https://…`"
     } else {
         "an address must end with .whl, .tar.gz or .zip"

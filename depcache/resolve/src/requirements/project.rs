@@ -76,7 +76,7 @@ pub(super) fn read(expansion: &mut Expansion<'_>, path: &str) -> Result<(), Requ
     let document: Document = toml::from_str(&text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let reason = error.message().to_owned();
-        Place { path, text: &text }.error(at, Kind::Malformed { reason, column: 0 })
+        Place { path, text: &text }.error(at, Kind::Project { reason })
     })?;
     let place = Place { path, text: &text };
     let mut reader = Reader { expansion, place, document: &document, seen: BTreeSet::new() };
@@ -173,7 +173,7 @@ impl Reader<'_, '_> {
         if let Some(requires) = &project.requires_python {
             let specifiers = VersionSpecifiers::from_str(requires.get_ref()).map_err(|error| {
                 let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
-                self.place.error(requires.span().start, Kind::Malformed { reason, column: 0 })
+                self.place.error(requires.span().start, Kind::Project { reason })
             })?;
             let origin = self.place.origin(requires.span(), requires.get_ref());
             self.expansion.out.requires_python.push(RequiresPython { origin, specifiers });
@@ -229,8 +229,7 @@ impl Reader<'_, '_> {
             match item.get_ref() {
                 Item::Requirement(text) => self.requirement(at, text)?,
                 Item::Include { include_group } => {
-                    let refuse =
-                        |reason: String| self.place.error(at.start, Kind::Malformed { reason, column: 0 });
+                    let refuse = |reason: String| self.place.error(at.start, Kind::Project { reason });
                     let next: GroupName = include_group
                         .parse()
                         .map_err(|_| refuse(format!("`{include_group}` is not the name of a group")))?;

@@ -164,8 +164,11 @@ fn atom(random: &mut Random) -> String {
     }
     let key = random.pick(&TEXT_KEYS);
     let value = random.pick(&TEXTS);
-    let operators: &[&str] =
-        if key == "extra" { &["==", "==", "!="] } else { &["==", "==", "!=", "in", "not in", "<", ">="] };
+    let operators: &[&str] = if key == "extra" {
+        &["==", "==", "!="]
+    } else {
+        &["==", "==", "!=", "==", "!=", "in", "not in", "in", "not in", "==", "<", ">="]
+    };
     let operator = random.pick(operators);
     let space = if operator.ends_with("in") { " " } else { space };
     if random.one_in(4) {

@@ -47,7 +47,13 @@ fn repositories() {
                 git+ssh://git@host.example/team/x@feature/y#egg=x[a]&subdirectory=python\n\
                 x[a] @ git+file:///srv/x@0123abc ; os_name == 'posix'\n\
                 pandas  [tabulate]  @  git+https://secret@host.example/pandas.git \\\n # a comment\n";
-    insta::assert_snapshot!(places(text), @"");
+    insta::assert_snapshot!(places(text), @r#"
+    x @ git+https://host.example/x Git(https://host.example/x, None) 
+    x @ git+https://host.example/x.git@v1.0 Git(https://host.example/x.git, Some("v1.0")) 
+    x[a] @ git+ssh://git@host.example/team/x@feature/y#subdirectory=python Git(ssh://git@host.example/team/x, Some("feature/y")) 
+    x[a] @ git+file:///srv/x@0123abc ; os_name == 'posix' Git(file:///srv/x, Some("0123abc")) 
+    pandas[tabulate] @ git+https://host.example/pandas.git Git(https://host.example/pandas.git, None)
+    "#);
 }
 
 #[test]
@@ -72,7 +78,12 @@ fn what_has_no_effect_is_said() {
     let text = "--trusted-host host.example\n--use-feature=fast-deps --prefer-binary\n-c c.txt\n--no-require-hashes\na==1\n";
     let expanded = read(&[("r.txt", text), ("c.txt", "-r d.txt"), ("d.txt", "b<2")], &[]).unwrap();
     let notes: Vec<String> = expanded.notes.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(notes.join("\n"), @"");
+    insta::assert_snapshot!(notes.join("\n"), @"
+    r.txt:1: --trusted-host has no effect: certificates are always checked; SSL_CERT_FILE names a CA of your own
+    r.txt:2: --use-feature has no effect: it switches features of pip
+    r.txt:2: --prefer-binary has no effect: a version's wheel always goes before its source distribution
+    c.txt:1: what -r brings into a constraints file are constraints (pip would install it)
+    ");
 }
 
 #[test]

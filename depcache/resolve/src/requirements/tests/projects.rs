@@ -84,5 +84,42 @@ fn what_cannot_be_done_is_refused_by_name() {
             &["a"],
         ),
     ];
-    insta::assert_snapshot!(cases.join("\n\n"), @"");
+    insta::assert_snapshot!(cases.join("\n\n"), @r#"
+    x/pyproject.toml:1: there is no extra named pdf
+    hint: known: Excel, all
+
+    x/pyproject.toml:1: there is no dependency group named docs
+    hint: known: base-tools, test
+
+    x/pyproject.toml:3: a project whose dependencies are dynamic is not supported
+      3 | dynamic = ["version", "dependencies"]
+    hint: its build decides them: write a requirements file that names the project's directory, as in `./project`
+
+    x/pyproject.toml:1: a pyproject.toml without [project] is not supported
+      1 | [tool.poetry.dependencies]
+    hint: name its dependencies in [project] (PEP 621), or write a requirements file
+
+    x/pyproject.toml:4: this is not a requirement: no such comparison operator "=", must be one of ~= == != <= >= < > ===
+      4 |   "b = 1",
+        |      ^
+    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+
+    x/pyproject.toml:2: this is not a requirement: invalid type: integer `1`, expected a string
+      2 | dependencies = [1]
+        |                  ^
+    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+
+    x/pyproject.toml:1: this is not a requirement: unclosed table, expected `]`
+      1 | [project
+    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+
+    x/pyproject.toml:2: a dependency whose place is in [tool.uv.sources] is not supported
+      2 | dependencies = ["a"]
+    hint: write the place into the dependency, as in `name @ git+https://…`
+
+    x/pyproject.toml:3: this is not a requirement: the group a includes itself
+      3 | b = [{include-group = "a"}]
+        |       ^
+    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+    "#);
 }

@@ -1,0 +1,10 @@
+//! How indexes are reached: credentials, certificates, caching, ranges, retries, several indexes. The real program,
+//! a real server (and a real TLS library on its side).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod certificates;
+mod credentials;
+mod protocol;
+mod several;
+mod world;
