@@ -141,7 +141,8 @@ fn without_a_sandbox_nothing_is_built_unless_that_is_allowed() {
     // A machine whose unshare does not work, as in a container without privileges.
     let bin = world.path("bin");
     std::fs::create_dir(&bin).unwrap();
-    std::fs::write(bin.join("unshare"), "#!/bin/sh\necho unshare: Operation not permitted >&2\nexit 1\n").unwrap();
+    std::fs::write(bin.join("unshare"), "#!/bin/sh\necho unshare: Operation not permitted >&2\nexit 1\n")
+        .unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(bin.join("unshare"), executable).unwrap();
     let path = std::env::var("PATH").unwrap();
