@@ -15,6 +15,7 @@ use crate::provider::{Provider, root_version};
 type Error<'a> = PubGrubError<Provider<'a>>;
 
 /// Versions of all packages that the root needs.
+#[expect(clippy::result_large_err, reason = "the type is pubgrub's, and there is one a resolution")]
 pub(crate) fn search<'a>(provider: &Provider<'a>) -> Result<Vec<(Package, Version)>, Error<'a>> {
     let mut state: State<Provider<'a>> = State::init(Package::Root, root_version());
     let mut conflicts: HashMap<Id<Package>, u32> = HashMap::new();

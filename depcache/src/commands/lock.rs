@@ -19,7 +19,6 @@ use super::upgrade::Upgrade;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Lock {
     /// Requirements files.
     #[arg(required = true, value_name = "REQUIREMENTS")]

@@ -49,35 +49,6 @@ impl Names {
     pub fn names(&self, name: &PackageName) -> bool {
         matches!(self, Self::Some(names) if names.contains(name))
     }
-
-    /// Exactly these.
-    pub fn of(names: impl IntoIterator<Item = PackageName>) -> Self {
-        let names: BTreeSet<_> = names.into_iter().collect();
-        if names.is_empty() { Self::None } else { Self::Some(names) }
-    }
-
-    /// These and those.
-    #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
-        match (self, others) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::None, names) | (names, Self::None) => names.clone(),
-            (Self::Some(names), Self::Some(more)) => Self::Some(names | more),
-        }
-    }
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str(":none:"),
-            Self::All => f.write_str(":all:"),
-            Self::Some(names) => {
-                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                f.write_str(&names.join(","))
-            }
-        }
-    }
 }
 
 impl fmt::Display for Names {
