@@ -184,8 +184,8 @@ fn tell(resolution: &Resolution) {
     for warning in &resolution.warnings {
         super::say(&format!("warning: {warning}"));
     }
-    for departure in &resolution.departures {
-        super::say(&format!("not as recommended: {departure}"));
+    for line in resolution.departures_told() {
+        super::say(&line);
     }
 }
 

@@ -11,6 +11,7 @@ mod conflicts;
 mod files;
 mod index;
 mod own;
+mod relock;
 mod run;
 mod schema;
 mod uv_suite;

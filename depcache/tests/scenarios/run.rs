@@ -57,9 +57,14 @@ impl Bench {
                 installed.iter().map(|one| format!("{}=={}\n", one.name, one.version)).collect();
             std::fs::write(folder.join("base.txt"), pins).unwrap();
         }
+        Self::set_base(&folder, scenario);
+        folder
+    }
+
+    /// Writes the base of a scenario, which may have changed.
+    pub(crate) fn set_base(folder: &Path, scenario: &Scenario) {
         let record = serde_json::to_vec(&record(scenario)).unwrap();
         std::fs::write(folder.join("base.json"), record).unwrap();
-        folder
     }
 
     /// `depcache lock` of a prepared scenario, answer as JSON.

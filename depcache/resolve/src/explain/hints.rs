@@ -95,9 +95,14 @@ fn about(
         Unavailable::Python(_) => {
             format!("{release} does not run on Python {python}, which the target has: choose another version")
         }
-        Unavailable::TooNew | Unavailable::NoUploadTime => {
-            format!("{release} exists, but not before the cut-off date (--exclude-newer)")
-        }
+        Unavailable::TooNew => format!(
+            "{release} exists, but not before the cut-off date (--exclude-newer); \
+             --exclude-newer-package gives a package another date, or none"
+        ),
+        Unavailable::NoUploadTime => format!(
+            "nothing tells when {release} was uploaded, so no cut-off date can admit it; \
+             --exclude-newer-package NAME=false lifts the cut-off for a package"
+        ),
         Unavailable::NoHash => format!("add {release} with its --hash to the requirements"),
         Unavailable::HashMismatch => {
             format!(

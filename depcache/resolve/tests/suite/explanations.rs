@@ -102,7 +102,7 @@ fn a_base_without_markers_is_refused() {
     let mut record = bare_base("3.11.7");
     record.base.markers = BTreeMap::new();
     let error = World::default().resolve("a", record).unwrap_err();
-    assert_eq!(error.to_string(), "the base's description has no usable marker implementation_name");
+    assert_eq!(error.to_string(), "the base's description has no usable marker python_full_version");
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn another_version_is_taken_when_one_does_not_work_by_itself() {
     assert_eq!(text("tool").unwrap(), "tool==3");
     assert_eq!(
         other("tool==2").unwrap().1,
-        "tool 2 does not work here; 4 works with everything else; it is newer by 2 major versions than 2 that you asked for"
+        "tool 2 does not work here; 4 of 2022-01 works with everything else; it is newer by 2 major versions than 2 of 2022-01 that you asked for"
     );
     assert_eq!(text("lib"), None, "it is on no line of the user");
 }
