@@ -40,6 +40,6 @@ fn addresses_that_give_nothing() {
 
     exit 69
     error: requirements.txt:1: cannot read http://127.0.0.1:9/r.txt: it is not available: the index at http://127.0.0.1:9/r.txt cannot be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-      1 | -r http://me:secret@127.0.0.1:9/r.txt
+      1 | -r http://127.0.0.1:9/r.txt
     ");
 }

@@ -53,7 +53,7 @@ fn a_wheel_by_path() {
     dependencies = [
         { name = "beta" },
     ]
-    archive 
+    archive = { path = "./wheels/alpha-1.0-py3-none-any.whl", size = 736, hashes = { sha256 = "[DIGEST]" } }
 
     [packages.tool.updraft]
     version = "1.0"
@@ -79,7 +79,7 @@ fn a_wheel_by_address() {
     dependencies = [
         { name = "beta" },
     ]
-    archive 
+    archive = { url = "http://127.0.0.1:[PORT]/files/alpha-1.0-py3-none-any.whl", size = 736, hashes = { sha256 = "[DIGEST]" } }
 
     [packages.tool.updraft]
     version = "1.0"
@@ -103,7 +103,7 @@ fn directories_and_archives_are_built() {
     [packages.tool.updraft]
     version = "1.5"
     name = "delta"
-    archive 
+    archive = { path = "./dist/main.zip", size = 1075, hashes = { sha256 = "[DIGEST]" }, subdirectory = "python" }
 
     [packages.tool.updraft]
     version = "2.0"
@@ -204,13 +204,13 @@ fn what_cannot_be_taken_is_told() {
     alpha>=2
     exit 65
     error: requirements.txt:1 and requirements.txt:2 contradict each other
-      - requirements.txt:1 asks for ./alpha-1.0-py3-none-any.whl
+      - requirements.txt:1 takes alpha 1.0 from ./alpha-1.0-py3-none-any.whl
       - requirements.txt:2 asks for alpha>=2
 
     other @ ./gamma
     exit 65
     error: other cannot be taken from ./gamma: ./gamma gives no metadata: ./gamma is gamma 1.5, expected other
-    hint: choose another version, and tell the project
+    hint: write the name of the project that is there
 
     epsilon
     exit 65
@@ -221,7 +221,7 @@ fn what_cannot_be_taken_is_told() {
     ./zeta-1.0-cp27-none-win32.whl
     exit 65
     error: requirements.txt:1 cannot be satisfied
-      - requirements.txt:1 asks for ./zeta-1.0-cp27-none-win32.whl
+      - requirements.txt:1 takes zeta 1.0 from ./zeta-1.0-cp27-none-win32.whl
       - zeta 1.0 cannot be used: no wheel fits this Python and platform, and there is no source distribution
     hint: zeta 1.0 has wheels, but none for Python 3.11.7 on this platform, and no source distribution
 
@@ -230,13 +230,17 @@ fn what_cannot_be_taken_is_told() {
     error: alpha cannot be taken from http://127.0.0.1:[PORT]/files/alpha-1.0-py3-none-any.whl: http://127.0.0.1:[PORT]/files/alpha-1.0-py3-none-any.whl cannot be read: http://127.0.0.1:[PORT]/files/alpha-1.0-py3-none-any.whl does not exist (HTTP 404)
     hint: check the address
 
-    ./alpha-1.0-py3-none-any.whl --hash=sha256:[DIGEST]
+    ./beta-1.0-py3-none-any.whl --hash=sha256:[DIGEST]
     exit 65
     error: requirements.txt:1 cannot be satisfied
-      - requirements.txt:1 asks for ./alpha-1.0-py3-none-any.whl
-      - alpha 1.0 requires beta
-      - beta 1.0 cannot be used: hashes are required and no line gives one for it
-    hint: add beta 1.0 with its --hash to the requirements
+      - requirements.txt:1 takes beta 1.0 from ./beta-1.0-py3-none-any.whl
+      - beta 1.0 cannot be used: no file has one of the given hashes
+    hint: the files of beta 1.0 are not those that the hashes name: compare them before changing hashes
+
+    ./beta-1.0-py3-none-any.whl#sha256=[DIGEST]
+    exit 65
+    error: beta cannot be taken from ./beta-1.0-py3-none-any.whl: ./beta-1.0-py3-none-any.whl cannot be read: beta-1.0-py3-none-any.whl has another content than promised: expected sha256 [DIGEST], got [DIGEST]
+    hint: the file changed on the index or on the way; do not install it before you know why
 
     --require-hashes
     ./gamma
