@@ -38,7 +38,7 @@ fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     let mut text = String::new();
     for (key, value) in records {
         let body = format!(" {key}={value}\n");
-        let length = (1..).find(|length| length.to_string().len() + body.len() == *length).unwrap();
+        let length = (1..10_000).find(|length| length.to_string().len() + body.len() == *length).unwrap();
         text.extend([length.to_string(), body]);
     }
     member("pax", b'x', "", text.len() as u64, text.as_bytes())
