@@ -179,8 +179,8 @@ fn places() {
     hint: an address must end with .whl, .tar.gz or .zip
 
     requirements.txt:1: `https://host/x.git` cannot be installed: it is neither a wheel nor a source archive
-      1 | x @ https://me:secret@host/x.git
-    hint: an address must end with .whl, .tar.gz or .zip
+      1 | x @ https://host/x.git
+    hint: write a git repository as `git+https://…`
 
     requirements.txt:1: `x-1.0.whl` cannot be installed: its name is not that of a wheel
       1 | x @ https://host/x-1.0.whl

@@ -37,7 +37,22 @@ fn addresses_and_paths() {
          x @ .\n\
          /opt/x-1.0-py3-none-any.whl;python_version>'3'\n"
     );
-    insta::assert_snapshot!(places(&text), @"");
+    insta::assert_snapshot!(places(&text), @"
+    x @ https://host.example/x-1.0-py3-none-any.whl Url(https://host.example/x-1.0-py3-none-any.whl) 
+    x-y[b,a] @ https://host.example/any.zip ; python_full_version >= '3.8' Url(https://host.example/any.zip) sha256:000
+    x @ https://host.example/x-1.0-py3-none-any.whl Url(https://host.example/x-1.0-py3-none-any.whl) 
+    x-y @ https://host.example/a%2Bb/x_y-1.0.tar.gz ; os_name == 'posix' Url(https://host.example/a%2Bb/x_y-1.0.tar.gz) 
+    x[dev] @ https://host.example/archive/main.zip#subdirectory=python Url(https://host.example/archive/main.zip) 
+    x @ ./wheels/x-1.0-py3-none-any.whl Path(./wheels/x-1.0-py3-none-any.whl, editable: false) sha256:000
+    x[dev,test] @ ./wheels/x-1.0-py3-none-any.whl ; os_name == 'posix' Path(./wheels/x-1.0-py3-none-any.whl, editable: false) 
+    x @ x-1.0.tar.gz Path(x-1.0.tar.gz, editable: false) 
+    x @ /a/b c/x-1.0.zip Path(/a/b c/x-1.0.zip, editable: false) 
+    x @ /a/x-1.0.zip Path(/a/x-1.0.zip, editable: false) 
+    x @ ../x Path(../x, editable: false) 
+    x @ ./black editable Path(./black editable, editable: false) 
+    x @ . Path(., editable: false) 
+    x @ /opt/x-1.0-py3-none-any.whl ; python_full_version >= '3.1' Path(/opt/x-1.0-py3-none-any.whl, editable: false)
+    ");
 }
 
 #[test]
@@ -59,9 +74,13 @@ fn repositories() {
 #[test]
 fn editable_is_a_copy_and_said() {
     let text = "-e x @ ./x[d,dev] # why\n--editable=x@file:///x\n-e 'x @ ./a b' ; python_version >= '3.9'\n";
-    insta::assert_snapshot!(places(text), @"");
+    insta::assert_snapshot!(places(text), @"
+    x @ file:./x%5Bd%2Cdev%5D Path(./x[d,dev], editable: true) 
+    x @ /x Path(/x, editable: true) 
+    x @ ./a b ; python_full_version >= '3.9' Path(./a b, editable: true)
+    ");
     let expanded: Expanded = read(&[("r.txt", text)], &[]).unwrap();
-    insta::assert_snapshot!(expanded.notes[0], @"");
+    insta::assert_snapshot!(expanded.notes[0], @"r.txt:1: -e installs a copy, built now: later edits need a new build");
 }
 
 #[test]

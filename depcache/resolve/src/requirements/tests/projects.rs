@@ -104,22 +104,20 @@ fn what_cannot_be_done_is_refused_by_name() {
         |      ^
     hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
 
-    x/pyproject.toml:2: this is not a requirement: invalid type: integer `1`, expected a string
+    x/pyproject.toml:2: this is not a usable pyproject.toml: invalid type: integer `1`, expected a string
       2 | dependencies = [1]
-        |                  ^
-    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+    hint: [project] is specified in PEP 621, [dependency-groups] in PEP 735
 
-    x/pyproject.toml:1: this is not a requirement: unclosed table, expected `]`
+    x/pyproject.toml:1: this is not a usable pyproject.toml: unclosed table, expected `]`
       1 | [project
-    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+    hint: [project] is specified in PEP 621, [dependency-groups] in PEP 735
 
     x/pyproject.toml:2: a dependency whose place is in [tool.uv.sources] is not supported
       2 | dependencies = ["a"]
     hint: write the place into the dependency, as in `name @ git+https://…`
 
-    x/pyproject.toml:3: this is not a requirement: the group a includes itself
+    x/pyproject.toml:3: this is not a usable pyproject.toml: the group a includes itself
       3 | b = [{include-group = "a"}]
-        |       ^
-    hint: expected a package name with an optional version, as in `pandas>=2.0,<3`
+    hint: [project] is specified in PEP 621, [dependency-groups] in PEP 735
     "#);
 }
