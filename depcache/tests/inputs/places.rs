@@ -1,6 +1,7 @@
 //! Wheels, archives and directories by address and path: locked, built, imported.
 
 use insta::assert_snapshot;
+use std::fmt::Write as _;
 
 use crate::index_server::{Wheel, pack};
 use crate::project;
@@ -172,7 +173,7 @@ fn what_cannot_be_taken_is_told() {
                 .replace(&format!(":{}", world.index.port()), ":[PORT]")
                 .replace(&"0".repeat(64), "[DIGEST]"),
         );
-        shown.push_str(&format!("exit {}\n{}\n", ran.code, ran.stderr));
+        writeln!(shown, "exit {}\n{}", ran.code, ran.stderr).unwrap();
     }
     assert_snapshot!(shown, @"
     ./missing.whl
