@@ -16,5 +16,9 @@ cp "$state/verdict.json" "benches/results/$(date -u +%F)-verdict.json"
 "$bin/updraft-local" --state-dir "$state" failures
 cp "$state/failures.json" "benches/results/$(date -u +%F)-failures.json"
 
+# The grammar of versions, markers and requirements against `packaging`, 100,000 texts of each kind; needs
+# UPDRAFT_TEST_PEERS.
+UPDRAFT_FUZZ_CASES=100000 cargo test --profile ci --locked --workspace --test oracle -- --nocapture | tee "benches/results/$(date -u +%F)-grammar.txt"
+
 # A day of a million rows of usage in the dashboard: ingest, questions, first paint.
 cargo test --profile ci --locked --workspace --test dashboard -- --ignored --nocapture | tee "benches/results/$(date -u +%F)-dashboard.txt"

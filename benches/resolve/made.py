@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import random
+import sys
 import threading
 
 PAGE = "application/vnd.pypi.simple.v1+json"
@@ -27,12 +28,6 @@ class MadeIndex:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}/simple"
-
-    def requirements(self) -> str:
-        return "".join(f"made-{number}\n" for number in range(0, self.projects, 7))
-
-    def close(self) -> None:
-        self.server.shutdown()
 
     def _make(self, chance: random.Random, project: int, versions: int) -> None:
         name, files = f"made-{project}", []
@@ -73,3 +68,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+if __name__ == "__main__":
+    print(MadeIndex(*map(int, sys.argv[1:4])).url, flush=True)
+    # Until whoever started it is done.
+    sys.stdin.read()

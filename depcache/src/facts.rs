@@ -133,7 +133,8 @@ async fn read(index: &Index, package: &PackageName, file: &PackageFile) -> Resul
 }
 
 fn parse(package: &PackageName, file: &PackageFile, metadata: &CoreMetadata) -> FileMetadata {
-    let Some(DistFilename::WheelFilename(name)) = DistFilename::try_from_filename(&file.filename, package)
+    let Some(DistFilename::WheelFilename(name)) =
+        depcache_resolve::facts::parse_filename(&file.filename, package)
     else {
         return FileMetadata::Unusable("its name is not that of a wheel".into());
     };
@@ -179,7 +180,7 @@ impl Facts for IndexFacts {
             .runtime
             .block_on(self.index.files(package))
             .map_err(|error| facts_error(format!("the list of files of {package} cannot be read"), error))?;
-        Ok(if files.is_empty() { PackageFiles::Unknown } else { PackageFiles::ByVersion(files) })
+        Ok(if files.is_known() { PackageFiles::ByVersion(files) } else { PackageFiles::Unknown })
     }
 
     fn direct(&self, package: &PackageName, reference: &DirectReference) -> Result<PackageFile, FactsError> {
@@ -198,7 +199,7 @@ impl Facts for IndexFacts {
 
     fn metadata(&self, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, FactsError> {
         if let Some(DistFilename::SourceDistFilename(sdist)) =
-            DistFilename::try_from_filename(&file.filename, package)
+            depcache_resolve::facts::parse_filename(&file.filename, package)
         {
             let Some(frontend) = &self.frontend else {
                 return Ok(FileMetadata::Unusable("there is only a source distribution".into()));
@@ -284,7 +285,7 @@ fn package_file(file: &IndexFile) -> PackageFile {
 }
 
 /// `message: cause: cause`.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -32,6 +32,7 @@ pub mod base;
 pub mod build;
 pub mod direct;
 pub mod environment;
+pub mod export;
 pub mod facts;
 pub mod index;
 pub mod layers;

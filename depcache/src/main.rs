@@ -28,5 +28,8 @@ fn main() -> ExitCode {
             return ExitCode::from(domain::exit::UNAVAILABLE);
         }
     };
-    ExitCode::from(runtime.block_on(commands::run(cli)))
+    let code = runtime.block_on(commands::run(cli));
+    // What was asked for ahead and is needed no more (a slow name server's answer) does not hold the end up.
+    runtime.shutdown_background();
+    ExitCode::from(code)
 }

@@ -262,7 +262,7 @@ impl Session {
         conflict: Conflict,
     ) -> Result<Vec<Proposal>, ResolveError> {
         let input = self.options.input(expanded, &self.base);
-        let facts = IndexFacts::new(index.clone(), tokio::runtime::Handle::current());
+        let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_all(&input, &facts, &conflict)).await
     }
 
@@ -277,6 +277,12 @@ impl Session {
         let input = self.options.input(expanded, &self.base);
         let facts = Self::facts(&Frontend::new(self, index));
         blocking(move || depcache_resolve::propose_cap(&input, &facts, &failing, &culprit)).await
+    }
+
+    /// Whether the index tells when releases of the package were uploaded.
+    pub async fn knows_uploads(&self, index: &Index, package: PackageName) -> Result<bool, ResolveError> {
+        let facts = Self::facts(&Frontend::new(self, index));
+        blocking(move || depcache_resolve::propose::knows_uploads(&facts, &package)).await
     }
 
     /// Looks for another version of `failing`, which does not work as it resolves now.

@@ -74,6 +74,7 @@ export UPDRAFT_TEST_AIRFLOW2="$(installed base-2.11.json)"
 step "plugin, on the same Airflow" plugin_tests
 step "versitygw" versitygw
 step "peers" peers
+step "time to resolve beside uv" "$(interpreter)" benches/resolve/measure.py --depcache "$bin/depcache" --gate benches/resolve/gate.json
 step "every other test" cargo test --profile ci --locked --workspace --no-fail-fast
 echo "=== all passed"
 printf '%s\n' "${times[@]}"

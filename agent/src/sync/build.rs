@@ -16,7 +16,7 @@ use super::error::disk;
 const SAID_BYTES: u64 = 1 << 20;
 /// Variables that a build gets, by name or prefix: index and store credentials, caches, proxies, certificates.
 /// git's credentials, the broker's and Airflow's are not among them.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 19] = [
     "PATH",
     "HOME",
     "LANG",
@@ -27,13 +27,22 @@ const VARIABLES: [&str; 12] = [
     "SSL_CERT_DIR",
     "UPDRAFT_INDEX_URL",
     "UPDRAFT_CACHE_DIR",
+    // What compilers of source distributions follow.
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG_PATH",
     "NO_PROXY",
     "no_proxy",
 ];
-const PREFIXES: [&str; 9] = [
+const PREFIXES: [&str; 10] = [
     "AWS_",
     "PIP_",
     "UV_",
+    "UPDRAFT_BUILD_",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",

@@ -31,7 +31,7 @@ pub struct Now {
     pub month_projected: Money,
 }
 
-/// [`Now`] as the API says it.
+/// What runs now, and what today and this month cost.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NowDocument {
     /// Version of this document.

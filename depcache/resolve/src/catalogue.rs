@@ -123,11 +123,24 @@ impl Listing<'_> {
         let (files, version) = (self.files.as_ref()?, self.numbers().get(at)?);
         Some(self.states.get(at)?.get_or_init(|| {
             let files = files.files(at);
-            let named = files.iter().filter_map(|file| {
-                Some((DistFilename::try_from_filename(&file.filename, &self.name)?, file))
-            });
+            let named = files
+                .iter()
+                .filter_map(|file| Some((crate::facts::parse_filename(&file.filename, &self.name)?, file)));
             self.judge.judge(&self.name, version, &named.collect::<Vec<_>>())
         }))
+    }
+
+    /// Tags of the wheels of a version, usable or not: `cp312-cp312-manylinux_2_17_x86_64`, sorted.
+    pub(crate) fn wheel_tags(&self, version: &Version) -> Vec<String> {
+        let Some((files, at)) = self.files.as_ref().zip(self.numbers().binary_search(version).ok()) else {
+            return Vec::new();
+        };
+        let tags = files.files(at).into_iter().filter_map(|file| {
+            let parts: Vec<&str> = file.filename.strip_suffix(".whl")?.rsplitn(4, '-').collect();
+            let [platforms, abi, python, _] = parts.as_slice() else { return None };
+            Some(format!("{python}-{abi}-{}", platforms.split('.').next().unwrap_or(platforms)))
+        });
+        tags.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The usable version of this number.
@@ -167,7 +180,7 @@ impl Sorted {
     fn new(name: &PackageName, files: &[PackageFile]) -> Self {
         let mut by_version: BTreeMap<Version, Vec<PackageFile>> = BTreeMap::new();
         for file in files {
-            if let Some(parsed) = DistFilename::try_from_filename(&file.filename, name) {
+            if let Some(parsed) = crate::facts::parse_filename(&file.filename, name) {
                 by_version.entry(parsed.version().clone()).or_default().push(file.clone());
             }
         }

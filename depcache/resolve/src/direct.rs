@@ -161,7 +161,7 @@ impl Search<'_> {
         }
         let failed = |source| ResolveError::Facts { package: name.clone(), source };
         let file = self.facts.direct(name, reference).map_err(failed)?;
-        let parsed = DistFilename::try_from_filename(&file.filename, name);
+        let parsed = crate::facts::parse_filename(&file.filename, name);
         let Some(version) = parsed.map(DistFilename::into_version) else {
             return Err(misnamed(name, &file, reference, &by, origin));
         };

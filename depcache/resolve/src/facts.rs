@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use pep440_rs::{Version, VersionSpecifiers};
+use uv_distribution_filename::DistFilename;
 use uv_normalize::{ExtraName, PackageName};
 use uv_pypi_types::{ResolutionMetadata, VerbatimParsedUrl};
 
@@ -102,6 +103,12 @@ pub struct PackageFile {
     pub yanked: Yanked,
     /// Where it comes from: an index, or the place that a direct reference names.
     pub source: FileSource,
+}
+
+/// What a file name says, when it is a wheel's or a source distribution's of `package`. Pages may list files of other
+/// projects; those are not this package's, whatever they are called there.
+pub fn parse_filename(filename: &str, package: &PackageName) -> Option<DistFilename> {
+    DistFilename::try_from_filename(filename, package).filter(|parsed| parsed.name() == package)
 }
 
 /// Answer to "which files does this package have?".

@@ -49,6 +49,7 @@ mod provider;
 pub mod reference;
 pub mod requirements;
 pub mod resolution;
+mod search;
 mod solve;
 mod target;
 pub mod why;

@@ -156,6 +156,39 @@ impl<'a> Provider<'a> {
         }
     }
 
+    /// When `package` is decided, after this many conflicts that it took part in.
+    pub(crate) fn priority(&self, package: &Package, range: &Ranges<Version>, conflicts: u32) -> Priority {
+        let part = if matches!(package, Package::Extra(..)) { Part::Extra } else { Part::Package };
+        let index = self.see(package, range);
+        let installed = package.name().and_then(|name| self.graph.base.get(name));
+        let class = match package {
+            Package::Root => Class::Root,
+            _ if installed.is_some_and(|one| one.protection.is_some()) => Class::Protected,
+            _ if is_exact(range) => Class::Singleton,
+            _ if installed.is_some() && *range == Ranges::full() => Class::Untouched,
+            _ if installed.is_some() => Class::InBase,
+            _ if conflicts >= CONFLICTS_BEFORE_EARLY => Class::Conflicting(conflicts),
+            _ => Class::Normal,
+        };
+        Priority(class, Reverse(index), part)
+    }
+
+    /// A range around `version` that holds no other version which could be chosen.
+    pub(crate) fn widened(&self, package: &Package, version: &Version) -> Ranges<Version> {
+        let only = Ranges::singleton(version.clone());
+        let Some(name) = package.name() else { return only };
+        // The base's version is none of the index's.
+        if self.graph.base.get(name).is_some() {
+            return only;
+        }
+        match self.graph.catalogue.known(name) {
+            Some(listing) if listing.numbers().binary_search(version).is_ok() => {
+                only.widen_versions(listing.numbers())
+            }
+            _ => only,
+        }
+    }
+
     fn see(&self, package: &Package, range: &Ranges<Version>) -> usize {
         let Some(name) = package.name() else { return 0 };
         let mut first_seen = self.first_seen.borrow_mut();
@@ -234,20 +267,7 @@ impl DependencyProvider for Provider<'_> {
         range: &Ranges<Version>,
         statistics: &PackageResolutionStatistics,
     ) -> Priority {
-        let part = if matches!(package, Package::Extra(..)) { Part::Extra } else { Part::Package };
-        let index = self.see(package, range);
-        let installed = package.name().and_then(|name| self.graph.base.get(name));
-        let conflicts = statistics.conflict_count();
-        let class = match package {
-            Package::Root => Class::Root,
-            _ if installed.is_some_and(|one| one.protection.is_some()) => Class::Protected,
-            _ if is_exact(range) => Class::Singleton,
-            _ if installed.is_some() && *range == Ranges::full() => Class::Untouched,
-            _ if installed.is_some() => Class::InBase,
-            _ if conflicts >= CONFLICTS_BEFORE_EARLY => Class::Conflicting(conflicts),
-            _ => Class::Normal,
-        };
-        Priority(class, Reverse(index), part)
+        self.priority(package, range, statistics.conflict_count())
     }
 
     fn choose_version(

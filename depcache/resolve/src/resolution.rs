@@ -178,7 +178,30 @@ impl fmt::Display for Departure {
     }
 }
 
+/// Departures that are told one by one. Constraints published for another release of Airflow differ in hundreds.
+const MAX_DEPARTURES_TOLD: usize = 20;
+
 impl Resolution {
+    /// Departures in lines for people: those that a requirement caused one by one, the base's and what is too many as
+    /// numbers.
+    pub fn departures_told(&self) -> Vec<String> {
+        let is_kept = |one: &&Departure| self.kept.iter().any(|kept| kept.name == one.package);
+        let of_base = self.departures.iter().filter(is_kept).count();
+        let others: Vec<_> = self.departures.iter().filter(|one| !is_kept(one)).collect();
+        let told = others.iter().take(MAX_DEPARTURES_TOLD);
+        let mut lines: Vec<String> = told.map(|one| format!("not as recommended: {one}")).collect();
+        if others.len() > MAX_DEPARTURES_TOLD {
+            let more = others.len() - MAX_DEPARTURES_TOLD;
+            lines.push(format!("not as recommended: {more} more; --format json lists all with the reason"));
+        }
+        if of_base > 0 {
+            lines.push(format!(
+                "not as recommended: {of_base} that the base has in another version, which stays"
+            ));
+        }
+        lines
+    }
+
     /// The package of this name, if it is to be installed.
     pub fn package(&self, name: &PackageName) -> Option<&Pinned> {
         self.packages.iter().find(|package| package.name == *name)

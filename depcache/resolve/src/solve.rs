@@ -14,11 +14,12 @@ use crate::departures;
 use crate::direct::Pins;
 use crate::explain;
 use crate::facts::{Facts, FileMetadata};
-use crate::graph::{Graph, Package, Why};
+use crate::graph::{Edges, Graph, Package, Why};
 use crate::input::Input;
 use crate::policy::Policy;
-use crate::provider::{Provider, ProviderError, root_version};
+use crate::provider::{Provider, ProviderError};
 use crate::resolution::{Conflict, Kept, Pinned, Resolution, ResolveError, Warning};
+use crate::search::search;
 use crate::target::Target;
 
 /// Finds packages that satisfy `input`'s requirements against its base.
@@ -33,7 +34,7 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
     let catalogue = Catalogue::new(facts, &target, &policy, &pins);
     let graph = Graph { input, base: &base, catalogue: &catalogue };
     let provider = Provider::new(graph);
-    let solution = match pubgrub::resolve(&provider, Package::Root, root_version()) {
+    let solution = match search(&provider) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(tree)) => {
             return Err(ResolveError::Conflict(Box::new(explain::conflict(&provider, &tree))));
@@ -42,7 +43,7 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
             PubGrubError::ErrorChoosingVersion { source, .. }
             | PubGrubError::ErrorRetrievingDependencies { source, .. }
             | PubGrubError::ErrorInShouldCancel(source),
-        ) => return Err(source.into()),
+        ) => return Err(needed(source, &provider).into()),
     };
     let mut answer = Answer { provider: &provider, versions: BTreeMap::new(), extras: BTreeMap::new() };
     for (package, version) in solution {
@@ -57,6 +58,21 @@ pub fn resolve(input: &Input, facts: &dyn Facts) -> Result<Resolution, ResolveEr
         }
     }
     answer.finish()
+}
+
+/// Says who needs the package about which something could not be found out, unless the user's own lines do.
+fn needed(mut error: ProviderError, provider: &Provider<'_>) -> ProviderError {
+    if let ProviderError::Facts { package, source } = &mut error {
+        let edges = provider.known_edges();
+        let names = |edges: &Edges| {
+            edges.iter().flatten().any(|edge| edge.to.name() == Some(package) && edge.why != Why::Present)
+        };
+        let needs = edges.iter().find(|(from, _, edges)| from.name() != Some(package) && names(edges));
+        if let Some((from @ (Package::Named(_) | Package::Extra(..)), version, _)) = needs {
+            source.step = format!("{} (needed by {from} {version})", source.step);
+        }
+    }
+    error
 }
 
 /// Projects say which Python they are for.

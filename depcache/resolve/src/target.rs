@@ -1,6 +1,7 @@
 //! The one target of a resolution: marker values, Python version, ranks of wheel tags.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use domain::Base;
 use pep440_rs::{Version, VersionSpecifiers};
@@ -31,6 +32,11 @@ impl Target {
         };
         // Kernel facts may be absent: they are not part of a base's identity.
         let kernel = |name: &str| base.markers.get(name).map_or("", String::as_str);
+        // Markers ask for 3.13.0 when the interpreter is 3.13.0rc1, as `Requires-Python` does; else it would be
+        // before 3.13 and so count as 3.12.
+        let full = Version::from_str(value("python_full_version")?)
+            .map_err(|_| ResolveError::Base { field: "Python version among the markers".into() })?;
+        let full = full.only_release().to_string();
         let builder = MarkerEnvironmentBuilder {
             implementation_name: value("implementation_name")?,
             implementation_version: value("implementation_version")?,
@@ -40,7 +46,7 @@ impl Target {
             platform_release: kernel("platform_release"),
             platform_system: value("platform_system")?,
             platform_version: kernel("platform_version"),
-            python_full_version: value("python_full_version")?,
+            python_full_version: &full,
             python_version: value("python_version")?,
             sys_platform: value("sys_platform")?,
         };
@@ -60,6 +66,11 @@ impl Target {
     /// Python's version, release part.
     pub(crate) fn python(&self) -> &Version {
         &self.python
+    }
+
+    /// The best tag, by which people know the target: `cp311-cp311-manylinux_2_36_x86_64`.
+    pub(crate) fn best_tag(&self) -> &str {
+        self.ranks.iter().min_by_key(|(_, rank)| **rank).map_or("", |(tag, _)| tag)
     }
 
     /// Whether `Requires-Python` admits the target. Upper bounds count too, as for pip: the interpreter is known,

@@ -31,5 +31,5 @@ pub(super) async fn imports(
     if failures.is_empty() {
         return Ok(imports.into_iter().map(|import| import.check).collect());
     }
-    Err(BuildError::Imports { failures, proposal: None })
+    Err(BuildError::Imports { failures, proposal: None, note: None })
 }

@@ -72,8 +72,16 @@ pub enum BuildError {
         package: String,
     },
     /// Sources did not become a wheel.
-    #[error("a wheel could not be built")]
-    Source(#[source] SourceError),
+    #[error("{package} could not be made a wheel (needed by {needed_by})")]
+    Source {
+        /// Name and version.
+        package: String,
+        /// Packages that require it, or the user's own lines.
+        needed_by: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
     /// What a requirement names by its place could not be had.
     #[error("what a requirement names by its place cannot be had")]
     Place(#[source] DirectError),
@@ -117,6 +125,8 @@ pub enum BuildError {
         failures: Vec<ImportFailure>,
         /// A change that resolves, builds and imports; only looked for when asked.
         proposal: Option<Box<Proposed>>,
+        /// Why none could be looked for, when that is the index's doing.
+        note: Option<String>,
     },
     /// The import check gave no answer.
     #[error("the environment could not be verified")]
@@ -163,7 +173,7 @@ impl BuildError {
                 source.is_retryable()
             }
             Self::Lock(LockError::Gone { .. }) | Self::Busy { .. } => true,
-            Self::Source(error) => error.is_retryable(),
+            Self::Source { source, .. } => source.is_retryable(),
             Self::Place(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Verify(error) => error.is_retryable(),
@@ -190,12 +200,13 @@ impl BuildError {
             Self::MetadataDiffers { .. } => {
                 Some("the index serves wrong metadata for this file; exclude the version, and tell who runs the index".into())
             }
+            Self::Imports { proposal: None, note: Some(note), .. } => Some(note.clone()),
             Self::Imports { proposal: None, .. } => {
                 Some("pin an older release of the package that broke the import, or a newer one of the package that does not import".into())
             }
             Self::Store(error) => error.hint().map(Into::into),
             Self::Verify(error) => Some(error.hint().into()),
-            Self::Source(error) => error.hint(),
+            Self::Source { source, .. } => source.hint(),
             Self::Place(error) => error.hint(),
             Self::Environment(error) => Some(error.hint().into()),
             Self::Layer { source, .. } => Some(source.hint().into()),
@@ -217,7 +228,7 @@ impl BuildError {
             Self::Open(OpenError::Client(error)) | Self::Download { source: error, .. } => error.exit_code(),
             Self::Lock(LockError::Index { source, .. }) => source.exit_code(),
             Self::Resolve(ResolveError::Facts { source, .. }) => crate::facts::exit_code(source),
-            Self::Source(error) => error.exit_code(),
+            Self::Source { source, .. } => source.exit_code(),
             Self::Place(error) => error.exit_code(),
             Self::Lock(LockError::Base(_) | LockError::NoHash { .. })
             | Self::Identity(_)

@@ -22,7 +22,7 @@ use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
 use crate::progress::Event;
 use crate::session::blocking;
-use crate::source::Frontend;
+use crate::source::{Frontend, SourceError};
 
 /// Packages in work at a time: enough to keep network and cores busy, few enough to bound disk use.
 const PACKAGES_AT_A_TIME: usize = 12;
@@ -49,6 +49,7 @@ struct Work<'a> {
     store: &'a Store,
     index: &'a Index,
     frontend: &'a Frontend,
+    lock: &'a Lock,
     builder: Arc<Builder>,
     cores: Semaphore,
     target: TargetId,
@@ -71,6 +72,7 @@ pub(super) async fn prepare(
         store: &context.store,
         index: frontend.index(),
         frontend,
+        lock,
         builder: Arc::new(builder),
         // One more than cores: a builder that waits for its interpreter leaves a core idle.
         cores: Semaphore::new(cores + 1),
@@ -162,14 +164,14 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
                 return Err(unnamed());
             };
             let fetched = work.frontend.sdist(&name, &version, &offered, Some(file.sha256)).await;
-            fetched.map_err(BuildError::Source)?
+            fetched.map_err(|source| unmade(work.lock, package, source))?
         }
         _ => match direct::locked(work.frontend, package).await.map_err(BuildError::Place)? {
             Ok(path) => return placed(package, path).await,
             Err(source) => source,
         },
     };
-    let built = work.frontend.wheel(&source).await.map_err(BuildError::Source)?;
+    let built = work.frontend.wheel(&source).await.map_err(|source| unmade(work.lock, package, source))?;
     let actual = built.known.digest();
     if let Some(expected) = package.metadata_sha256
         && actual != expected
@@ -178,6 +180,17 @@ async fn from_source(work: &Work<'_>, package: &LockedPackage) -> Result<Wheel, 
     }
     let key = layer_key(package).unwrap_or(built.sha256);
     Ok(Wheel { path: built.path, filename: built.filename, key })
+}
+
+fn unmade(lock: &Lock, package: &LockedPackage, source: SourceError) -> BuildError {
+    let requires = |other: &&LockedPackage| other.requires.contains(&package.name);
+    let mut needed_by: Vec<&str> =
+        lock.packages.iter().filter(requires).map(|other| other.name.as_str()).collect();
+    if lock.requested.contains(&package.name) {
+        needed_by.insert(0, "your requirements");
+    }
+    let needed_by = if needed_by.is_empty() { "the base".into() } else { needed_by.join(", ") };
+    BuildError::Source { package: format!("{} {}", package.name, package.version), needed_by, source }
 }
 
 /// A wheel that the requirements name by its place.

@@ -193,8 +193,7 @@ async fn resolve_and_install(
     session.progress.tell(Event::Finished { step: "resolve", took_ms: resolve_ms, outcome: &outcome });
     let mut built = install(context, index, &lock, Some(request)).await?;
     built.timings_ms.insert("resolve".into(), resolve_ms);
-    let departures = resolution.departures.iter().map(|one| format!("not as recommended: {one}"));
-    let told = resolution.warnings.iter().map(ToString::to_string).chain(departures);
+    let told = resolution.warnings.iter().map(ToString::to_string).chain(resolution.departures_told());
     built.warnings.splice(0..0, told);
     Ok(built)
 }

@@ -163,7 +163,7 @@ impl From<BuildError> for Failure {
             BuildError::Unsolvable { conflict, proposal } => {
                 Self::new(code, with_proposal(conflict.to_string(), proposal.as_deref()), None)
             }
-            BuildError::Imports { ref failures, ref proposal } => {
+            BuildError::Imports { ref failures, ref proposal, .. } => {
                 let mut text = error.to_string();
                 for failure in failures {
                     write!(text, "\n  - {}: {}", failure.name, failure.failure).ok();

@@ -19,7 +19,6 @@ use super::upgrade::Upgrade;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Lock {
     /// Requirements files.
     #[arg(required = true, value_name = "REQUIREMENTS")]
@@ -185,8 +184,8 @@ fn tell(resolution: &Resolution) {
     for warning in &resolution.warnings {
         super::say(&format!("warning: {warning}"));
     }
-    for departure in &resolution.departures {
-        super::say(&format!("not as recommended: {departure}"));
+    for line in resolution.departures_told() {
+        super::say(&line);
     }
 }
 

@@ -65,6 +65,11 @@ pub(super) async fn run(
     }
     let (message, hint) = if upgrade.is_any() {
         ("could be upgraded", "leave out --check to take these versions")
+    } else if freshness == Freshness::OtherBase {
+        (
+            "was made for another base",
+            "the requirements did not change: check against that base (--base base.json), or lock again for this one",
+        )
     } else {
         ("is not what the requirements give", "lock again and commit it")
     };

@@ -4,6 +4,7 @@ mod args;
 mod base;
 mod build;
 mod diff;
+mod export;
 mod failure;
 mod fetch;
 mod lock;
@@ -39,6 +40,8 @@ enum Command {
     Lock(Box<lock::Lock>),
     /// What differs between two locks, in words.
     Diff(diff::Diff),
+    /// A lock as bill of materials, as requirements file with hashes, or as list of licences.
+    Export(Box<export::Export>),
     /// Why an environment has a package, or has it not.
     Why(Box<why::Why>),
     /// Builds, verifies and publishes an environment; prints its id.
@@ -60,6 +63,7 @@ pub(crate) async fn run(cli: Cli) -> u8 {
         Command::Why(command) => return told(why::run(*command).await),
         Command::Base(command) => base::run(&command),
         Command::Lock(command) => lock::run(*command).await,
+        Command::Export(command) => export::run(*command).await,
         Command::Build(command) => build::run(*command).await,
         Command::Prewarm(command) => build::prewarm(*command).await,
         Command::Fetch(command) => fetch::run(*command).await,

@@ -11,10 +11,10 @@ use uv_normalize::PackageName;
 #[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
     /// File whose lines replace every requirement of the packages that they name, whoever declares it.
-    #[arg(long = "override", value_name = "FILE")]
+    #[arg(long = "override", value_name = "FILE|URL")]
     pub(crate) overrides: Vec<String>,
     /// File of versions to try first and to give up when a requirement excludes them, such as Airflow's published constraints.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) prefer: Vec<String>,
     /// Keep the base's versions where possible, or always.
     #[arg(long, value_enum, default_value = "prefer")]

@@ -17,7 +17,7 @@ impl Index {
         let mut pages = Vec::new();
         for (place, files) in places {
             let is_of_project =
-                |file: &&IndexFile| DistFilename::try_from_filename(&file.filename, name).is_some();
+                |file: &&IndexFile| depcache_resolve::facts::parse_filename(&file.filename, name).is_some();
             let matching: Vec<IndexFile> = files.iter().filter(is_of_project).cloned().collect();
             // An empty page is no page: most projects are not among loose files.
             if !matching.is_empty() {

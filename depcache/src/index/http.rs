@@ -45,6 +45,8 @@ pub(super) struct Http {
     certificates: Certificates,
     permits: Arc<Semaphore>,
     logins: Vec<(Url, Login)>,
+    /// Addresses of all indexes: under these, a keyring knows them.
+    indexes: Vec<Url>,
     netrc: Netrc,
     keyring: Option<String>,
     /// What the keyring said, by origin.
@@ -69,6 +71,7 @@ impl Http {
             certificates: settings.certificates.clone(),
             permits: Arc::new(Semaphore::new(CONCURRENCY)),
             logins: settings.logins(),
+            indexes: settings.addresses(),
             netrc: settings.netrc.clone(),
             keyring: settings.keyring.clone(),
             from_keyring: tokio::sync::Mutex::default(),
@@ -192,6 +195,11 @@ impl Http {
             return Ok(response);
         }
         let (url, code) = (url.to_string(), status.as_u16());
+        if status.is_redirection() {
+            // The client leaves alone what it cannot follow.
+            let problem = "it is no http or https address";
+            return Err(Failed::Final(IndexError::Redirected { url, problem }));
+        }
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failed::Final(IndexError::Denied { url, status: code })
@@ -246,8 +254,7 @@ impl Http {
         if let Some(answer) = answers.get(&origin) {
             return answer.clone();
         }
-        let own = self.logins.iter().find(|(index, _)| index.origin() == url.origin());
-        let place = own.map_or(url, |(index, _)| index);
+        let place = self.indexes.iter().find(|index| index.origin() == url.origin()).unwrap_or(url);
         let user = known.map(|login| login.user.as_str()).filter(|user| !user.is_empty());
         let answer = keyring::ask(program, place, user).await;
         answers.insert(origin, answer.clone());

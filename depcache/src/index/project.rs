@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pep440_rs::Version;
-use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
 use super::IndexFile;
@@ -13,6 +12,7 @@ use super::page::Page;
 /// Files of a project by version.
 #[derive(Debug, Default)]
 pub struct ProjectFiles {
+    is_known: bool,
     pages: Vec<Arc<Page>>,
     /// Set where several pages have files: versions, and where in which page their files are.
     merged: Option<(Vec<Version>, Vec<Places>)>,
@@ -23,9 +23,10 @@ type Places = Vec<(usize, usize)>;
 
 impl ProjectFiles {
     pub(super) fn new(mut pages: Vec<Arc<Page>>) -> Self {
+        let is_known = !pages.is_empty();
         pages.retain(|page| !page.versions().is_empty());
         if pages.len() < 2 {
-            return Self { pages, merged: None };
+            return Self { is_known, pages, merged: None };
         }
         let mut by_version: BTreeMap<Version, Places> = BTreeMap::new();
         for (number, page) in pages.iter().enumerate() {
@@ -33,12 +34,12 @@ impl ProjectFiles {
                 by_version.entry(version.clone()).or_default().push((number, position));
             }
         }
-        Self { pages, merged: Some(by_version.into_iter().unzip()) }
+        Self { is_known, pages, merged: Some(by_version.into_iter().unzip()) }
     }
 
-    /// No index has a file of the project.
-    pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+    /// Whether an index, or a place with loose files, has the project; perhaps without a usable file.
+    pub fn is_known(&self) -> bool {
+        self.is_known
     }
 
     /// All versions, ascending.
@@ -62,7 +63,7 @@ impl ProjectFiles {
 
     /// Files of this name, which is one of `project`'s; of several indexes there may be several.
     pub fn named(&self, project: &PackageName, filename: &str) -> Vec<IndexFile> {
-        let position = DistFilename::try_from_filename(filename, project)
+        let position = depcache_resolve::facts::parse_filename(filename, project)
             .and_then(|parsed| self.versions().binary_search(parsed.version()).ok());
         let mut files = position.map(|position| self.at(position)).unwrap_or_default();
         files.retain(|file| file.filename == filename);

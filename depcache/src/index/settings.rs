@@ -269,6 +269,11 @@ impl Settings {
         self.index_for.get(name).map_or(&self.indexes, std::slice::from_ref)
     }
 
+    /// Addresses of all indexes.
+    pub(super) fn addresses(&self) -> Vec<Url> {
+        self.indexes.iter().chain(self.index_for.values()).map(|index| index.url.clone()).collect()
+    }
+
     /// Addresses with their credentials.
     pub(super) fn logins(&self) -> Vec<(Url, Login)> {
         let indexes = self.indexes.iter().chain(self.index_for.values()).chain(&self.places);

@@ -13,7 +13,12 @@ pub fn path_beside(files: &Files) -> Option<PathBuf> {
     if requirements.contains("://") {
         return None;
     }
-    let path = files.root.join(requirements);
+    // Messages name files as the user did.
+    let path = if files.root == Path::new(".") {
+        PathBuf::from(requirements)
+    } else {
+        files.root.join(requirements)
+    };
     let stem = path.file_stem()?.to_str()?.to_ascii_lowercase();
     let rest = stem.strip_prefix("requirements").unwrap_or(&stem).trim_matches(['-', '_', '.']);
     let name = match rest {

@@ -129,6 +129,15 @@ mod tests {
             ..inputs(&["numpy>=1", "pandas>=2", "polars"])
         };
         assert_eq!(old.changes_since(&old), Vec::<String>::new());
-        insta::assert_snapshot!(now.changes_since(&old).join("\n"), @"");
+        insta::assert_snapshot!(now.changes_since(&old).join("\n"), @r"
+        `pandas>=2` is required, the lock was made with `pandas[excel]>=1.5`
+        `polars` is required, and was not when the lock was made
+        `six` is no longer required
+        the constraints changed
+        the rules are `strict`, the lock was made with `prefer`
+        --protect names `attrs`, the lock was made with ``
+        the cut-off date is 2026-01-01T00:00:00Z, the lock was made with none
+        the index options in the requirements files changed
+        ");
     }
 }

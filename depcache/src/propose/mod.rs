@@ -8,8 +8,8 @@ use uv_normalize::PackageName;
 use crate::build::{BuildError, Context, ImportFailure, Proposed, once};
 use crate::index::Index;
 
-/// Changes that are tried one upon the other. Real refusals need one or two; each round is a build.
-const ROUNDS: usize = 4;
+/// Changes that are tried one upon the other, each verified by building and importing. Real refusals need one or two.
+const ROUNDS: usize = 5;
 
 /// What stands in the way.
 enum Obstacle {
@@ -38,9 +38,27 @@ pub(crate) async fn attach(
     };
     match error {
         BuildError::Unsolvable { conflict, .. } => BuildError::Unsolvable { conflict, proposal: found },
-        BuildError::Imports { failures, .. } => BuildError::Imports { failures, proposal: found },
+        BuildError::Imports { failures, .. } => {
+            let note = if found.is_none() { undated(context, index, &failures).await } else { None };
+            BuildError::Imports { failures, proposal: found, note }
+        }
         other => other,
     }
+}
+
+/// Why no upper bound was found by date, when it is the index that does not tell when releases were made.
+async fn undated(context: &Context, index: &Index, failures: &[ImportFailure]) -> Option<String> {
+    for failure in failures {
+        let failing = failure.name.parse::<PackageName>().ok()?;
+        let Some(culprit) = &failure.failure.culprit else { continue };
+        if let Ok(false) = context.session.knows_uploads(index, failing.clone()).await {
+            return Some(format!(
+                "the index does not tell when {failing} was released, so which {culprit} it was made for cannot be \
+                 found by date: give {culprit} an upper bound by hand"
+            ));
+        }
+    }
+    None
 }
 
 async fn search(

@@ -1,5 +1,29 @@
 //! What the log of a failed build tells to do. Compilers, linkers and build tools have said the same for decades.
 
+/// Headers that packages of Airflow's world ask for, and who brings them.
+const HEADERS: [(&str, &str); 16] = [
+    ("lber.h", "libldap2-dev"),
+    ("ldap.h", "libldap2-dev"),
+    ("sasl/", "libsasl2-dev"),
+    ("sasl.h", "libsasl2-dev"),
+    ("libpq-fe.h", "libpq-dev"),
+    ("mysql.h", "default-libmysqlclient-dev"),
+    ("sql.h", "unixodbc-dev"),
+    ("sqltypes.h", "unixodbc-dev"),
+    ("gssapi", "libkrb5-dev"),
+    ("krb5", "libkrb5-dev"),
+    ("ffi.h", "libffi-dev"),
+    ("openssl/", "libssl-dev"),
+    ("libxml/", "libxml2-dev"),
+    ("libxslt/", "libxslt1-dev"),
+    ("xmlsec/", "libxmlsec1-dev"),
+    ("zlib.h", "zlib1g-dev"),
+];
+/// Code that Cython made years ago, met by a newer Python.
+const OLD_CODE: [&str; 3] =
+    ["has no member named 'use_tracing'", "has no member named 'exc_type'", "has no member named 'ob_digit'"];
+const TOO_OLD: &str = "its C code is older than this Python: choose a newer version, or one with wheels";
+
 /// The first thing that the log's end lets us advise.
 pub(super) fn of(log: &str) -> Option<String> {
     log.lines().find_map(of_line)
@@ -7,14 +31,10 @@ pub(super) fn of(log: &str) -> Option<String> {
 
 fn of_line(line: &str) -> Option<String> {
     if let Some(header) = between(line, "fatal error: ", ": No such file") {
-        return Some(match header {
-            "Python.h" => {
-                "the headers of the base's Python are missing: install its development package (Debian: \
-                           python3-dev, or the one of that version)"
-                    .into()
-            }
-            _ => format!("the header {header} is missing: install the development package of its library"),
-        });
+        return Some(about_header(header));
+    }
+    if OLD_CODE.iter().any(|words| line.contains(words)) {
+        return Some(TOO_OLD.into());
     }
     if let Some(library) = line.split_once("cannot find -l").map(|(_, rest)| word(rest)) {
         return Some(format!("the library {library} is missing: install its development package"));
@@ -29,6 +49,16 @@ fn of_line(line: &str) -> Option<String> {
             }
             name => format!("the program {name} is needed: install it"),
         });
+    }
+    let pkg_config = line.contains("pkg-config") || line.contains("pkgconf");
+    if pkg_config
+        && ["not found", "No such", "Can not find", "cannot find"].iter().any(|words| line.contains(words))
+    {
+        return Some(
+            "its library is not found: install pkg-config and the library's development package, or give its own \
+             variables as UPDRAFT_BUILD_ENV_NAME=VALUE"
+                .into(),
+        );
     }
     if line.contains("pg_config executable not found") {
         return Some(
@@ -57,6 +87,21 @@ fn of_line(line: &str) -> Option<String> {
     None
 }
 
+fn about_header(header: &str) -> String {
+    let package = |name: &str| {
+        format!("the header {header} is missing: install its development package (Debian: {name})")
+    };
+    match header {
+        "Python.h" => package("python3-dev, or that of the base's version"),
+        // Gone with Python 3.11.
+        "longintrepr.h" => TOO_OLD.into(),
+        _ => match HEADERS.iter().find(|(start, _)| header.starts_with(start)) {
+            Some((_, name)) => package(name),
+            None => format!("the header {header} is missing: install the development package of its library"),
+        },
+    }
+}
+
 fn between<'t>(line: &'t str, before: &str, after: &str) -> Option<&'t str> {
     let (_, rest) = line.split_once(before)?;
     rest.split_once(after).map(|(found, _)| found).filter(|found| found.len() < 100)
@@ -74,6 +119,9 @@ mod tests {
     fn logs_as_tools_write_them() {
         let logs = [
             "x.c:3:10: fatal error: libpq-fe.h: No such file or directory",
+            "x.c:3:10: fatal error: own/thing.h: No such file or directory",
+            "sasl/saslwrapper.cpp:196:12: fatal error: longintrepr.h: No such file or directory",
+            "Exception: Can not find valid pkg-config name.",
             "/tmp/a.c:1:10: fatal error: Python.h: No such file or directory",
             "/usr/bin/ld: cannot find -lssl: No such file or directory",
             "error: command 'gcc' failed: No such file or directory",
@@ -85,8 +133,11 @@ mod tests {
         ];
         let advice: Vec<String> = logs.iter().map(|log| of(log).unwrap_or_else(|| "-".into())).collect();
         insta::assert_snapshot!(advice.join("\n"), @r"
-        the header libpq-fe.h is missing: install the development package of its library
-        the headers of the base's Python are missing: install its development package (Debian: python3-dev, or the one of that version)
+        the header libpq-fe.h is missing: install its development package (Debian: libpq-dev)
+        the header own/thing.h is missing: install the development package of its library
+        its C code is older than this Python: choose a newer version, or one with wheels
+        its library is not found: install pkg-config and the library's development package, or give its own variables as UPDRAFT_BUILD_ENV_NAME=VALUE
+        the header Python.h is missing: install its development package (Debian: python3-dev, or that of the base's version)
         the library ssl is missing: install its development package
         a C compiler is needed: install one (Debian: build-essential)
         the program cmake is needed: install it

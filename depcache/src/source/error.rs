@@ -320,8 +320,8 @@ impl SourceError {
                  namespaces, or build where that is possible"
                     .into()
             }
-            Self::Fetch { source, .. } => return source.hint(),
             Self::Place { source, .. } => return source.hint(),
+            Self::Fetch { source, .. } => return source.hint(),
             Self::Unpack { source, .. } if source.is_archive_at_fault() => {
                 "the archive is not what a build tool makes; choose another version, and tell who published it".into()
             }

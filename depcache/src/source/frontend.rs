@@ -14,8 +14,9 @@ use uv_normalize::PackageName;
 
 use super::environment::Environment;
 use super::error::chain_text;
-use super::hook::{COMPILER_VARIABLES, Hook, output_dir};
+use super::hook::{Hook, output_dir};
 use super::pyproject::{self, BuildSystem};
+use super::rules::build_variables;
 use super::sandbox::{self, Sandbox};
 use super::shelf::{Found, Shelf};
 use super::tree::{Source, Tree, Unpacked, unpacked};
@@ -352,22 +353,20 @@ impl Frontend {
         blocking(move || unpacked(&source, Path::new(&scratch))).await
     }
 
-    /// Of what a backend says on this target.
+    /// Of what a backend says on this target and with these variables.
     fn target_key(&self, key: Digest) -> Digest {
         let base = &self.inner.session.base.base;
         let target = base.target_id().map_or_else(|_| base.interpreter.version.clone(), |id| id.to_string());
-        Digest::of(format!("{key}\n{target}").as_bytes())
+        let mut text = format!("{key}\n{target}\n");
+        for (name, value) in build_variables(&self.inner.session.variables) {
+            text.extend([name, "=", value, "\n"]);
+        }
+        Digest::of(text.as_bytes())
     }
 
     /// Of a wheel: also what it was built with.
     fn wheel_key(&self, key: Digest, environment: &Environment) -> Digest {
-        let mut text = format!("{}\n{}\n", self.target_key(key), environment.lock);
-        for name in COMPILER_VARIABLES {
-            if let Some(value) = self.inner.session.variables.get(name) {
-                text.extend([name, "=", value, "\n"]);
-            }
-        }
-        Digest::of(text.as_bytes())
+        Digest::of(format!("{}\n{}", self.target_key(key), environment.lock).as_bytes())
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::SourceError;
 use super::error::{Limit, LogEnd};
 use super::pyproject::BuildSystem;
-use super::rules::BuildLimits;
+use super::rules::{BuildLimits, build_variables};
 use super::sandbox::{self, Sandbox};
 
 const PROGRAM: &str = include_str!("hook.py");
@@ -27,19 +27,6 @@ const MEASURE: Duration = Duration::from_millis(500);
 const LOG_END_BYTES: u64 = 64 << 10;
 /// Bytes of an answer: a list of requirements or a file name.
 const ANSWER_BYTES: u64 = 1 << 20;
-/// Variables of the caller that compilers follow; they decide what is built, so they are part of a wheel's key.
-pub(super) const COMPILER_VARIABLES: [&str; 10] = [
-    "CC",
-    "CXX",
-    "LD",
-    "AR",
-    "CFLAGS",
-    "CXXFLAGS",
-    "CPPFLAGS",
-    "LDFLAGS",
-    "PKG_CONFIG_PATH",
-    "SETUPTOOLS_SCM_PRETEND_VERSION",
-];
 /// 1980-01-01, the earliest time that a zip can hold: the same sources give the same wheel where the backend allows.
 const SOURCE_DATE_EPOCH: &str = "315532800";
 
@@ -58,7 +45,7 @@ pub(super) struct Hook<'a> {
     pub(super) system: &'a BuildSystem,
     pub(super) limits: BuildLimits,
     pub(super) sandbox: &'a Sandbox,
-    /// The caller's, of which [`COMPILER_VARIABLES`] and `PATH` are handed on.
+    /// The caller's, of which [`build_variables`] and a few of the system are handed on.
     pub(super) variables: &'a BTreeMap<String, String>,
     /// Where the log of a failed build is kept.
     pub(super) logs: &'a Path,
@@ -153,15 +140,11 @@ impl Hook<'_> {
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH);
-        for name in COMPILER_VARIABLES {
-            if let Some(value) = self.variables.get(name) {
-                command.env(name, value);
-            }
-        }
         // Some interpreters find their own libpython by it.
-        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+        if let Some(path) = self.variables.get("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);
         }
+        command.envs(build_variables(self.variables));
     }
 
     /// Waits for the end; at a bound the whole group is ended.

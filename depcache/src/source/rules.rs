@@ -14,6 +14,20 @@ const DISK_BYTES: u64 = 8 << 30;
 /// What a build may say.
 const LOG_BYTES: u64 = 64 << 20;
 
+/// Variables that compilers and build tools follow everywhere.
+const HANDED_ON: [&str; 10] =
+    ["CC", "CXX", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH", "CMAKE_ARGS"];
+/// `UPDRAFT_BUILD_ENV_MYSQLCLIENT_CFLAGS=…` gives builds `MYSQLCLIENT_CFLAGS`: many projects have switches of their own.
+const PREFIX: &str = "UPDRAFT_BUILD_ENV_";
+
+/// What of the caller's variables builds get. They decide what is built, so they are part of a wheel's key.
+pub(super) fn build_variables(variables: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let handed_on = HANDED_ON.iter().filter_map(|name| Some((*name, variables.get(*name)?.as_str())));
+    let named =
+        variables.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())));
+    handed_on.chain(named.filter(|(name, _)| !name.is_empty())).collect()
+}
+
 /// What happens where the kernel gives a build no world of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SandboxRule {

@@ -4,6 +4,10 @@
 
 mod bad_input;
 mod bad_store;
+mod exports;
 mod index_server;
+mod lock_peers;
+mod locks;
 mod publishing;
+mod reasons;
 mod world;

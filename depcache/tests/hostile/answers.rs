@@ -3,7 +3,7 @@
 use domain::Digest;
 use serde_json::{Value, json};
 
-use crate::archive::{Entry, sound, zip};
+use crate::archive::{sound, zip};
 use crate::server::{Answer, Body, Server, page};
 use crate::wheels::{assert_memory, assert_untouched};
 use crate::world::World;
@@ -139,7 +139,9 @@ fn pages() -> Vec<Case> {
 fn files() -> Vec<Case> {
     let bytes = || page("application/octet-stream", wheel());
     let other = || {
-        page("application/octet-stream", zip(&[sound("alpha", "1"), vec![Entry::new("evil", "")]].concat()))
+        let mut entries = sound("alpha", "1");
+        entries[0].content = b"x = 2\n".to_vec();
+        page("application/octet-stream", zip(&entries))
     };
     let text = |text: &str| page("text/plain", text);
     let lies = "Metadata-Version: 2.1\nName: alpha\nVersion: 1\nSummary: lies\n";

@@ -11,6 +11,7 @@ mod bounds;
 mod identities;
 #[path = "../cli/index_server.rs"]
 mod index_server;
+mod sdists;
 mod server;
 mod wheels;
 #[path = "../cli/world.rs"]

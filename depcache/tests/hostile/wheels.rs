@@ -8,12 +8,15 @@ use crate::world::World;
 /// Peak memory of any run; a sound build takes about 60 MB.
 pub(crate) const MEMORY_LIMIT_BYTES: i64 = 400 << 20;
 
+/// The bytes of a file for a project of this name.
+pub(crate) type Make = Box<dyn Fn(&str) -> Vec<u8>>;
+
 /// One wheel, and words that its refusal has.
 pub(crate) struct Case {
     pub(crate) label: &'static str,
     /// File name; `{name}` stands for the project.
     pub(crate) filename: &'static str,
-    pub(crate) make: Box<dyn Fn(&str) -> Vec<u8>>,
+    pub(crate) make: Make,
     pub(crate) words: &'static str,
 }
 

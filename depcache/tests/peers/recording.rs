@@ -1,6 +1,7 @@
 //! What an index said, as far as a resolution needs it: names of files with their dates and rules, metadata.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -35,10 +36,14 @@ pub(crate) trait Source: Send + Sync {
     fn metadata(&self, name: &str, filename: &str) -> Option<String>;
 }
 
+/// No recording is larger than this.
+const TEXT_LIMIT_BYTES: u64 = 256 << 20;
+
 impl Recording {
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        serde_json::from_slice(&zstd::decode_all(bytes.as_slice()).unwrap()).unwrap()
+        let text = zstd::Decoder::new(bytes.as_slice()).unwrap().take(TEXT_LIMIT_BYTES);
+        serde_json::from_reader(text).unwrap()
     }
 
     /// Writes it; answers its size.
@@ -101,7 +106,7 @@ impl Source for Live {
         let package: PackageName = name.parse().ok()?;
         let found = self.runtime.block_on(self.index.files(&package)).unwrap();
         let mut files: Vec<File> = (0..found.versions().len())
-            .flat_map(|position| found.at(position).to_vec())
+            .flat_map(|position| found.at(position))
             // Times are texts of one form: they sort as they are.
             .filter(|file| file.upload_time.as_deref().is_some_and(|time| time < self.cut_off.as_str()))
             .map(|file| {
@@ -110,7 +115,7 @@ impl Source for Live {
             })
             .collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
-        let answer = (!found.is_empty()).then_some(files);
+        let answer = found.is_known().then_some(files);
         self.seen.lock().unwrap().packages.insert(name.to_owned(), answer.clone());
         answer
     }

@@ -23,6 +23,7 @@ type Answers = Mutex<BTreeMap<String, (&'static str, Arc<Vec<u8>>)>>;
 pub(crate) struct Index {
     address: SocketAddr,
     answers: Arc<Answers>,
+    requests: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -32,19 +33,20 @@ impl Index {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (answers, stop) = (Arc::<Answers>::default(), Arc::<AtomicBool>::default());
-        let (shared, stopping) = (Arc::clone(&answers), Arc::clone(&stop));
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (shared, stopping, seen) = (Arc::clone(&answers), Arc::clone(&stop), Arc::clone(&requests));
         let thread = std::thread::spawn(move || {
             for connection in listener.incoming() {
                 if stopping.load(Ordering::SeqCst) {
                     break;
                 }
                 let Ok(connection) = connection else { continue };
-                let shared = Arc::clone(&shared);
+                let (shared, seen) = (Arc::clone(&shared), Arc::clone(&seen));
                 // Ends when its client closes the connection, which the end of the client's process does.
-                std::thread::spawn(move || drop(serve(&connection, &shared)));
+                std::thread::spawn(move || drop(serve(&connection, &shared, &seen)));
             }
         });
-        Self { address, answers, stop, thread: Some(thread) }
+        Self { address, answers, requests, stop, thread: Some(thread) }
     }
 
     /// The index of this folder.
@@ -54,6 +56,15 @@ impl Index {
 
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// How many metadata files below a folder were asked for since the last call.
+    pub(crate) fn metadata_reads(&self, folder: &str) -> usize {
+        let below = format!("/{folder}/");
+        let mut requests = self.requests.lock().unwrap();
+        let before = requests.len();
+        requests.retain(|path| !(path.starts_with(&below) && path.ends_with(".metadata")));
+        before - requests.len()
     }
 
     /// Serves packages below a folder; answers the sha256 of every file.
@@ -102,7 +113,7 @@ impl Drop for Index {
     }
 }
 
-fn serve(connection: &TcpStream, answers: &Answers) -> std::io::Result<()> {
+fn serve(connection: &TcpStream, answers: &Answers, requests: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection);
     let mut out = connection;
     loop {
@@ -118,6 +129,7 @@ fn serve(connection: &TcpStream, answers: &Answers) -> std::io::Result<()> {
                 break;
             }
         }
+        requests.lock().unwrap().push(path.clone());
         let found = answers.lock().unwrap().get(&path).cloned();
         let status = if found.is_some() { "200 OK" } else { "404 Not Found" };
         let (kind, body) = found.unwrap_or(("text/plain", Arc::default()));

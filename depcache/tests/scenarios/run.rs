@@ -51,9 +51,20 @@ impl Bench {
         for (file, text) in &scenario.files {
             std::fs::write(folder.join(file), filled(text)).unwrap();
         }
+        let installed = &scenario.base.distributions;
+        if !installed.is_empty() {
+            let pins: String =
+                installed.iter().map(|one| format!("{}=={}\n", one.name, one.version)).collect();
+            std::fs::write(folder.join("base.txt"), pins).unwrap();
+        }
+        Self::set_base(&folder, scenario);
+        folder
+    }
+
+    /// Writes the base of a scenario, which may have changed.
+    pub(crate) fn set_base(folder: &Path, scenario: &Scenario) {
         let record = serde_json::to_vec(&record(scenario)).unwrap();
         std::fs::write(folder.join("base.json"), record).unwrap();
-        folder
     }
 
     /// `depcache lock` of a prepared scenario, answer as JSON.
@@ -83,7 +94,19 @@ impl Bench {
             command.args(["--prerelease", "allow"]);
         }
         command.args(["--default-index", &self.index.url(name)]);
+        // What it can be told of a base, as Airflow's documentation tells people: pins as constraints.
+        if folder.join("base.txt").is_file() {
+            command.args(["-c", "base.txt"]);
+        }
+        let mut arguments = scenario.resolver_options.arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if argument == "--exclude-newer" {
+                command.arg(argument).args(arguments.next());
+            }
+        }
         command.env("UV_CACHE_DIR", self.dir.path().join("uv-cache"));
+        // It would look for the target's Python on the network.
+        command.env("UV_PYTHON_DOWNLOADS", "never");
         self.run(command, folder)
     }
 

@@ -11,15 +11,7 @@ use crate::schema::{Scenario, below};
 const SCENARIOS: usize = 69;
 
 /// Scenarios that come out otherwise, with the reason.
-const DIFFERENT: [(&str, &str); 4] = [
-    ("no-binary", "needs a source distribution"),
-    ("no-wheels", "needs a source distribution"),
-    ("incompatible-python-compatible-override-other-wheel", "needs metadata of a source distribution"),
-    (
-        "incompatible-python-compatible-override-unavailable-no-wheels",
-        "needs metadata of a source distribution",
-    ),
-];
+const DIFFERENT: [(&str, &str); 0] = [];
 
 /// Beside the checkout, or where the variable says.
 fn suite() -> Option<Vec<(String, Scenario)>> {

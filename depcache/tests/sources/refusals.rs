@@ -30,7 +30,7 @@ fn builds_that_are_forbidden() {
     let ran = world.run(&["build", "pylock.toml", "--base", "none", "--no-build"]);
     assert_eq!(ran.code, 65);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: a wheel could not be built: tiny-1.0.tar.gz would have to be built from source, which --no-build forbids
+    error: tiny 1.0 could not be made a wheel (needed by your requirements): tiny-1.0.tar.gz would have to be built from source, which --no-build forbids
     hint: choose a version with wheels, or allow the build
     ");
 }
@@ -76,7 +76,7 @@ fn wheels_that_are_something_else() {
     for name in ["name", "version", "tags", "answer", "path", "gone", "promise"] {
         let ran = world.fetch(name, &[]);
         assert_eq!(ran.code, 65, "{name}: {}", ran.stderr);
-        said.push_str(&format!("{}\n\n", ran.stderr));
+        said.extend([ran.stderr.as_str(), "\n\n"]);
     }
     insta::assert_snapshot!(said, @r"
     error: requirements.txt:1 cannot be satisfied
@@ -101,7 +101,7 @@ fn wheels_that_are_something_else() {
 
     build     old-1.0.tar.gz
     resolve   1 requirements: 2 packages to install, 0 of the base kept, 0 replaced
-    error: a wheel could not be built: the wheel built of promise-1.0.tar.gz does not keep what its sources promise: Requires-Dist is `old>=1` instead of `old<2`
+    error: promise 1.0 could not be made a wheel (needed by your requirements): the wheel built of promise-1.0.tar.gz does not keep what its sources promise: Requires-Dist is `old>=1` instead of `old<2`
     hint: its authors must mark the field as dynamic; choose another version or a wheel
     ");
     assert_eq!(world.built_wheels(), ["old-1.0-py3-none-any.whl"]);

@@ -23,7 +23,8 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
                     .filter(|(version, _)| range.contains(*version))
                     .find_map(|(version, state)| Some((version, state.as_ref().err()?)));
                 if let Some((version, reason)) = nearest {
-                    hints.push(about(provider, &format!("{name} {version}"), reason));
+                    let tags = || listing.wheel_tags(version);
+                    hints.push(about(provider, &format!("{name} {version}"), reason, &tags));
                 }
             }
             Fact::Protected { package, .. } => protected.push(package.to_string()),
@@ -57,7 +58,15 @@ pub(super) fn all(provider: &Provider<'_>, leaves: &Leaves) -> Vec<String> {
     hints
 }
 
-fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String {
+/// Tags that a hint names; wheels of a popular package have dozens.
+const TAGS_SHOWN: usize = 3;
+
+fn about(
+    provider: &Provider<'_>,
+    release: &str,
+    reason: &Unavailable,
+    tags: &dyn Fn() -> Vec<String>,
+) -> String {
     let python = provider.graph.catalogue.target.python();
     match reason {
         Unavailable::SdistFormat(_) => {
@@ -73,13 +82,27 @@ fn about(provider: &Provider<'_>, release: &str, reason: &Unavailable) -> String
         Unavailable::NoBinary => {
             format!("remove --no-binary for {release}: it is offered as wheels only")
         }
-        Unavailable::Tags => format!("{release} has wheels, but none for Python {python} on this platform"),
+        Unavailable::Tags => {
+            let mut tags = tags();
+            let more = tags.len().saturating_sub(TAGS_SHOWN);
+            tags.truncate(TAGS_SHOWN);
+            if more > 0 {
+                tags.push(format!("{more} others"));
+            }
+            let target = provider.graph.catalogue.target.best_tag();
+            format!("{release} has wheels for {}; the target is {target}", words::list(&tags))
+        }
         Unavailable::Python(_) => {
-            format!("{release} does not run on the base's Python {python}: choose another version")
+            format!("{release} does not run on Python {python}, which the target has: choose another version")
         }
-        Unavailable::TooNew | Unavailable::NoUploadTime => {
-            format!("{release} exists, but not before the cut-off date (--exclude-newer)")
-        }
+        Unavailable::TooNew => format!(
+            "{release} exists, but not before the cut-off date (--exclude-newer); \
+             --exclude-newer-package gives a package another date, or none"
+        ),
+        Unavailable::NoUploadTime => format!(
+            "nothing tells when {release} was uploaded, so no cut-off date can admit it; \
+             --exclude-newer-package NAME=false lifts the cut-off for a package"
+        ),
         Unavailable::NoHash => format!("add {release} with its --hash to the requirements"),
         Unavailable::HashMismatch => {
             format!(

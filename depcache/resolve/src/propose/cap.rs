@@ -4,7 +4,6 @@
 
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::{MarkerTree, VersionOrUrl};
-use uv_distribution_filename::DistFilename;
 use uv_normalize::PackageName;
 
 use super::{Place, edit, replace, solved, version_of};
@@ -64,11 +63,16 @@ pub(super) fn uploads(
         facts.files(package).map_err(|source| ResolveError::Facts { package: package.clone(), source })?;
     let mut releases: std::collections::BTreeMap<Version, Option<i64>> = std::collections::BTreeMap::new();
     for file in files.all() {
-        let Some(parsed) = DistFilename::try_from_filename(&file.filename, package) else { continue };
+        let Some(parsed) = crate::facts::parse_filename(&file.filename, package) else { continue };
         let first = releases.entry(parsed.version().clone()).or_insert(file.upload_time_ms);
         *first = (*first).into_iter().chain(file.upload_time_ms).min();
     }
     Ok(releases.into_iter().collect())
+}
+
+/// Whether the index tells when releases of the package were uploaded.
+pub fn knows_uploads(facts: &dyn Facts, package: &PackageName) -> Result<bool, ResolveError> {
+    Ok(!releases(facts, package)?.is_empty())
 }
 
 /// The first version above everything that existed then; `None` when `now` is not above it.

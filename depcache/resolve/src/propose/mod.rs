@@ -23,7 +23,7 @@ use crate::solve::resolve;
 use loosen::Step;
 use rank::{Rank, Shift};
 
-pub use cap::propose_cap;
+pub use cap::{knows_uploads, propose_cap};
 pub use other::propose_other;
 
 /// Changes that are tried for one conflict. Each takes seconds at worst; nobody waits longer for a suggestion.
@@ -60,7 +60,7 @@ pub fn propose_all(
             break;
         }
         if let Some((rank, proposal)) = attempt(input, facts, &positions)?
-            && !found.iter().any(|(_, known)| known.changes == proposal.changes)
+            && !found.iter().any(|(_, known)| known.resolution == proposal.resolution)
         {
             found.push((rank, proposal));
         }

@@ -255,18 +255,25 @@ pub fn only_requirements(
     variables: &BTreeMap<String, String>,
 ) -> Result<Vec<Entry>, RequirementsError> {
     let expanded = expand(files, &[], read, variables)?;
-    let (Some(first), false) = (files.first(), expanded.options == Options::default()) else {
-        return Ok(expanded.requirements);
+    let refused = |file: &str, line, text: &str, construct, hint| RequirementsError {
+        file: file.to_owned(),
+        line,
+        text: text.to_owned(),
+        kind: Box::new(RequirementsErrorKind::Unsupported { construct, hint }),
     };
-    Err(RequirementsError {
-        file: (*first).to_owned(),
-        line: None,
-        text: String::new(),
-        kind: Box::new(RequirementsErrorKind::Unsupported {
-            construct: "an option or a hash in a file of versions",
-            hint: "write only requirements in it; options belong into the requirements file",
-        }),
-    })
+    if let Some(entry) = expanded.requirements.iter().find(|entry| entry.direct.is_some()) {
+        let (origin, hint) =
+            (&entry.origin, "write the version; an address belongs into the requirements file");
+        let construct = "an address in a file of versions";
+        return Err(refused(&origin.file, Some(origin.line), &origin.text, construct, hint));
+    }
+    match files.first() {
+        Some(first) if expanded.options != Options::default() => {
+            let hint = "write only requirements in it; options belong into the requirements file";
+            Err(refused(first, None, "", "an option or a hash in a file of versions", hint))
+        }
+        _ => Ok(expanded.requirements),
+    }
 }
 
 #[cfg(test)]

@@ -140,38 +140,55 @@ pub(crate) fn marker(random: &mut Random, depth: usize) -> String {
 fn atom(random: &mut Random) -> String {
     let quote = random.pick(&["'", "\""]);
     let space = random.pick(&["", " ", " ", "  "]);
-    if random.one_in(2) {
-        let key = random.pick(&VERSION_KEYS);
-        let operator =
-            random.pick(&["==", "==", "!=", "<", "<=", ">", ">=", "<", ">=", "~=", "===", "in", "not in"]);
-        let one = |random: &mut Random| match random.below(12) {
-            0 => version(random),
-            1 => format!("{}.*", release(random)),
-            _ => random
-                .pick(&["3", "3.6", "3.8", "3.10", "3.11", "3.11.7", "3.12", "3.13.0rc1", "3.13", "2.7", "4"])
-                .to_owned(),
-        };
-        let mut value = one(random);
-        if operator.ends_with("in") {
-            let separator = random.pick(&[" ", ", ", ","]);
-            value = format!("{value}{separator}{}", one(random));
-            return format!("{key} {operator} {quote}{value}{quote}");
-        }
-        if random.one_in(6) && operator != "~=" {
-            return format!("{quote}{value}{quote}{space}{operator}{space}{key}");
-        }
-        return format!("{key}{space}{operator}{space}{quote}{value}{quote}");
-    }
-    let key = random.pick(&TEXT_KEYS);
-    let value = random.pick(&TEXTS);
-    let operators: &[&str] =
-        if key == "extra" { &["==", "==", "!="] } else { &["==", "==", "!=", "in", "not in", "<", ">="] };
-    let operator = random.pick(operators);
+    let (key, operator, value) = match random.below(40) {
+        0 => undefined(random),
+        1..20 => version_comparison(random),
+        _ => text_comparison(random),
+    };
     let space = if operator.ends_with("in") { " " } else { space };
-    if random.one_in(4) {
+    if random.one_in(5) && !value.contains('*') && operator != "~=" {
         return format!("{quote}{value}{quote}{space}{operator}{space}{key}");
     }
     format!("{key}{space}{operator}{space}{quote}{value}{quote}")
+}
+
+fn version_comparison(random: &mut Random) -> (&'static str, &'static str, String) {
+    const NUMBERS: [&str; 10] = ["3", "3.6", "3.8", "3.10", "3.11", "3.11.7", "3.12", "3.13", "2.7", "4"];
+    let key = VERSION_KEYS[random.below(VERSION_KEYS.len())];
+    let operator = pick(random, &["==", "!=", "<", "<=", ">", ">=", "<", ">=", "~="]);
+    let mut value = random.pick(&NUMBERS).to_owned();
+    if operator == "~=" && !value.contains('.') {
+        value.push_str(".0");
+    }
+    // `python_version` has two parts.
+    if random.one_in(8) && matches!(operator, "==" | "!=") {
+        value = if key == "python_version" { "3.*".into() } else { format!("{}.*", release(random)) };
+    }
+    (key, operator, value)
+}
+
+fn text_comparison(random: &mut Random) -> (&'static str, &'static str, String) {
+    let key = TEXT_KEYS[random.below(TEXT_KEYS.len())];
+    let operators: &[&str] = if key == "extra" { &["==", "!="] } else { &["==", "!=", "in", "not in"] };
+    (key, pick(random, operators), random.pick(&TEXTS).to_owned())
+}
+
+/// Comparisons that the specification leaves open, or that nobody should write: rare, so that they do not hide what
+/// stands beside them.
+fn undefined(random: &mut Random) -> (&'static str, &'static str, String) {
+    let keys = if random.one_in(4) { TEXT_KEYS.as_slice() } else { VERSION_KEYS.as_slice() };
+    let operator = pick(random, &["==", "!=", "<", "<=", ">", ">=", "~=", "===", "in", "not in"]);
+    let value = match random.below(4) {
+        0 => version(random),
+        1 => format!("{}.*", release(random)),
+        2 => format!("{}, {}", release(random), release(random)),
+        _ => random.pick(&["3", "3.13.0rc1", "x", ""]).to_owned(),
+    };
+    (pick(random, keys), operator, value)
+}
+
+fn pick(random: &mut Random, from: &[&'static str]) -> &'static str {
+    from[random.below(from.len())]
 }
 
 pub(crate) fn requirement(random: &mut Random) -> String {

@@ -43,9 +43,6 @@ fn compare(seed: u64, question: impl Fn(&mut Random) -> Value) {
         if ours == *theirs {
             continue;
         }
-        if std::env::var_os("UPDRAFT_FUZZ_ALL").is_some() {
-            println!("DIFF {}\t{ours}\t{theirs}", question);
-        }
         match differences::known(question, &ours, theirs) {
             Some(one) => *known.entry(one.name).or_default() += 1,
             None => unknown.push(format!("{question}\n  ours   {ours}\n  theirs {theirs}")),
@@ -58,6 +55,26 @@ fn compare(seed: u64, question: impl Fn(&mut Random) -> Value) {
         unknown.len(),
         unknown[..unknown.len().min(SHOWN)].join("\n")
     );
+}
+
+/// Known differences are differences, and the document names them.
+#[test]
+fn known_differences_are_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/python-versions-and-markers.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    for known in differences::KNOWN {
+        assert!(document.contains(&format!("`{}`", known.name)), "{} is not documented", known.name);
+    }
+    let Some(python) = peer::python() else { return };
+    let questions: Vec<Value> = differences::KNOWN.iter().map(|known| (known.example)()).collect();
+    for ((known, question), theirs) in
+        differences::KNOWN.iter().zip(&questions).zip(peer::ask(&python, &questions))
+    {
+        let ours = ours::answer(question);
+        assert_ne!(ours, theirs, "{}: {question}", known.name);
+        let found = differences::known(question, &ours, &theirs).map(|found| found.name);
+        assert_eq!(found, Some(known.name), "{question}: {ours}, {theirs}");
+    }
 }
 
 /// One text in six is damaged.

@@ -8,6 +8,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, VersionOrUrl};
 use pubgrub::Ranges;
 use serde_json::{Value, json};
 use uv_normalize::ExtraName;
+use uv_pypi_types::LenientVersionSpecifiers;
 
 pub(crate) fn answer(question: &Value) -> Value {
     let text = |at: usize| question[at].as_str().unwrap();
@@ -17,10 +18,11 @@ pub(crate) fn answer(question: &Value) -> Value {
             let parsed = |at| Version::from_str(text(at)).unwrap();
             json!(parsed(1).cmp(&parsed(2)) as i8)
         }
-        "specifiers" => VersionSpecifiers::from_str(text(1))
-            .map_or(Value::Null, |specifiers| json!(admits(&specifiers, &question[2]))),
-        "requires_python" => VersionSpecifiers::from_str(text(1))
-            .map_or(Value::Null, |specifiers| json!(admits_python(&specifiers, &question[2]))),
+        // As they stand in requirements.
+        "specifiers" => Requirement::from_str(&format!("x {}", text(1)))
+            .map_or(Value::Null, |requirement| json!(admits(&specifiers(&requirement), &question[2]))),
+        "requires_python" => LenientVersionSpecifiers::from_str(text(1))
+            .map_or(Value::Null, |specifiers| json!(admits_python(&specifiers.into(), &question[2]))),
         "marker" => Requirement::from_str(&format!("x ; {}", text(1))).map_or(Value::Null, |requirement| {
             let extra: Vec<_> = ExtraName::from_str(text(3)).into_iter().collect();
             json!(requirement.evaluate_markers(&environment(&question[2]), &extra))
@@ -48,23 +50,31 @@ fn described(requirement: &Requirement, versions: &Value, environments: &Value) 
     let mut extras: Vec<_> = requirement.extras.iter().map(ToString::to_string).collect();
     extras.sort();
     extras.dedup();
-    let (url, specifiers) = match &requirement.version_or_url {
-        Some(VersionOrUrl::Url(url)) => (Some(url.verbatim.given().unwrap_or_default().to_owned()), None),
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => (None, Some(specifiers.clone())),
-        None => (None, None),
+    let url = match &requirement.version_or_url {
+        Some(VersionOrUrl::Url(url)) => Some(url.verbatim.given().unwrap_or_default().to_owned()),
+        _ => None,
     };
     let environments = environments.as_array().unwrap().iter();
     json!({
         "name": requirement.name.to_string(),
         "extras": extras,
         "url": url,
-        "admits": admits(&specifiers.unwrap_or_else(VersionSpecifiers::empty), versions),
+        "admits": admits(&specifiers(requirement), versions),
         "applies": environments.map(|one| requirement.evaluate_markers(&environment(one), &[])).collect::<Vec<_>>(),
     })
 }
 
+fn specifiers(requirement: &Requirement) -> VersionSpecifiers {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.clone(),
+        _ => VersionSpecifiers::empty(),
+    }
+}
+
+/// As the resolver makes it of a base's markers.
 fn environment(values: &Value) -> MarkerEnvironment {
     let value = |key: &str| values[key].as_str().unwrap();
+    let full = Version::from_str(value("python_full_version")).unwrap().only_release().to_string();
     MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
         implementation_name: value("implementation_name"),
         implementation_version: value("implementation_version"),
@@ -74,7 +84,7 @@ fn environment(values: &Value) -> MarkerEnvironment {
         platform_release: value("platform_release"),
         platform_system: value("platform_system"),
         platform_version: value("platform_version"),
-        python_full_version: value("python_full_version"),
+        python_full_version: &full,
         python_version: value("python_version"),
         sys_platform: value("sys_platform"),
     })

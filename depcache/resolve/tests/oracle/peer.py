@@ -30,6 +30,11 @@ def specifiers(text, versions):
     return [found.contains(Version(one), prereleases=True) for one in versions]
 
 
+def specifiers_of_requirement(text, versions):
+    found = requirement("x " + text, versions, [])
+    return None if found is None else found["admits"]
+
+
 def evaluate(marker, environment, extra):
     try:
         return marker.evaluate({**environment, "extra": extra})
@@ -61,7 +66,7 @@ def requirement(text, versions, environments):
 KINDS = {
     "version": version,
     "order": order,
-    "specifiers": specifiers,
+    "specifiers": specifiers_of_requirement,
     "requires_python": specifiers,
     "marker": marker,
     "requirement": requirement,

@@ -93,7 +93,7 @@ fn an_index_that_does_not_answer_ends_the_resolution() {
     assert!(error.is_retryable());
     assert_eq!(error.to_string(), "the facts about b are not available");
     let ResolveError::Facts { source, .. } = &error else { panic!("{error}") };
-    assert_eq!(source.to_string(), "cannot read the file list of b from index mem");
+    assert_eq!(source.to_string(), "cannot read the file list of b from index mem (needed by a 1)");
     assert_eq!(error.hint().as_deref(), Some("is the index reachable from here?"));
 }
 
@@ -102,7 +102,7 @@ fn a_base_without_markers_is_refused() {
     let mut record = bare_base("3.11.7");
     record.base.markers = BTreeMap::new();
     let error = World::default().resolve("a", record).unwrap_err();
-    assert_eq!(error.to_string(), "the base's description has no usable marker implementation_name");
+    assert_eq!(error.to_string(), "the base's description has no usable marker python_full_version");
 }
 
 #[test]

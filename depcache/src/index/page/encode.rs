@@ -20,7 +20,7 @@ pub(in super::super) fn encode(files: &[IndexFile], name: Option<&PackageName>) 
     let mut texts = Texts::default();
     for file in files {
         let parsed = match name {
-            Some(name) => DistFilename::try_from_filename(&file.filename, name),
+            Some(name) => depcache_resolve::facts::parse_filename(&file.filename, name),
             None => DistFilename::try_from_normalized_filename(&file.filename),
         };
         if let Some(parsed) = parsed {

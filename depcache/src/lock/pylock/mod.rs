@@ -12,4 +12,6 @@ pub use error::PylockError;
 const LOCK_VERSION: &str = "1.0";
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

@@ -140,3 +140,6 @@ pub(super) fn unpack(archive: &Path, to: &Path) -> Result<PathBuf, UnpackError> 
     }
     place.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Why an environment has a package: the user's lines that lead to it, over which requirements; or which
 //! requirements name it and do not apply.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 
 use pep440_rs::Version;
 use pep508_rs::MarkerTree;
@@ -13,9 +14,6 @@ use crate::input::Input;
 use crate::requirements::Origin;
 use crate::resolution::{Resolution, ResolveError};
 use crate::target::Target;
-
-/// Lines that one answer shows beside the chains; what Airflow itself uses is required by dozens of packages.
-const MOST_SHOWN: usize = 12;
 
 /// Who requires something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,7 +157,9 @@ impl Steps {
     ) {
         for entry in &input.expanded.requirements {
             let by = Requirer::Line(entry.origin.clone());
-            self.steps.push(step(by, &entry.requirement, &[], target));
+            // The entry's own words hide credentials of addresses.
+            let words = entry.to_string();
+            self.steps.push(Step { requirement: words, ..step(by, &entry.requirement, &[], target) });
         }
         for (name, of_it) in requires {
             let Some((version, of_base)) = self.versions.get(name).cloned() else { continue };
@@ -231,58 +231,4 @@ fn unmet(requirement: &Requirement, target: &Target) -> String {
         return format!("only with extra {}, which nothing asks for", names.join(" or "));
     }
     "its marker does not hold for this Python and platform".to_owned()
-}
-
-impl fmt::Display for Requirer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(origin) => write!(f, "{}:{}", origin.file, origin.line),
-            Self::Package { name, version, of_base: false } => write!(f, "{name} {version}"),
-            Self::Package { name, version, of_base: true } => write!(f, "{name} {version} of the base"),
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} requires {}", self.by, self.requirement)?;
-        match &self.unmet {
-            Some(why) => write!(f, ": {why}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.name;
-        match (&self.version, self.of_base) {
-            (Some(version), true) => writeln!(f, "{name} {version} of the base stays as it is")?,
-            (Some(version), false) => writeln!(f, "{name} {version} is installed")?,
-            (None, _) => writeln!(f, "{name} is not in the environment")?,
-        }
-        for chain in &self.chains {
-            for (depth, step) in chain.iter().enumerate() {
-                writeln!(f, "{:indent$}{step}", "", indent = 2 + 2 * depth)?;
-            }
-        }
-        if self.chains.is_empty() && self.version.is_some() {
-            writeln!(f, "  none of your requirements needs it")?;
-        }
-        section(f, "also", &self.also)?;
-        if self.version.is_none() && self.not_applying.is_empty() {
-            writeln!(f, "  nothing in the environment names it")?;
-        }
-        section(f, "does not count", &self.not_applying)
-    }
-}
-
-fn section(f: &mut fmt::Formatter<'_>, title: &str, steps: &[Step]) -> fmt::Result {
-    for step in steps.iter().take(MOST_SHOWN) {
-        writeln!(f, "  {title}: {step}")?;
-    }
-    match steps.len().checked_sub(MOST_SHOWN) {
-        Some(more) if more > 0 => writeln!(f, "  {title}: {more} more"),
-        _ => Ok(()),
-    }
 }

@@ -1,0 +1,59 @@
+//! Caching by HTTP's rules, ranges, retries.
+
+use crate::world::World;
+
+#[test]
+fn pages_are_asked_for_again_as_the_index_allows() {
+    let world = World::new();
+    let lock = |kind: &str, more: &[&str]| {
+        let index = world.index(kind);
+        world.lock(&[&["--index-url", &index][..], more].concat())
+    };
+    lock("plain", &[]).ok();
+    assert!(!world.asked().is_empty());
+    lock("plain", &[]).ok();
+    assert_eq!(world.asked(), [""; 0], "fresh for ten minutes");
+
+    lock("etag", &[]).ok();
+    world.asked();
+    lock("etag", &[]).ok();
+    assert_eq!(world.asked(), ["/etag/simple/alpha/ if-none-match"]);
+    lock("etag", &["--offline"]).ok();
+    assert_eq!(world.asked(), [""; 0], "offline, what is there is good enough");
+
+    lock("nostore", &[]).ok();
+    world.asked();
+    lock("nostore", &[]).ok();
+    assert_eq!(world.asked(), ["/nostore/simple/alpha/"]);
+    lock("nostore", &["--offline"]).failed(69, "--offline forbids to ask");
+}
+
+#[test]
+fn metadata_comes_out_of_a_part_or_the_whole() {
+    let world = World::new();
+    let lock = |kind: &str| {
+        // METADATA is kept by the wheel's hash, whichever index it came from.
+        world.lock_lines("alpha\nbeta\n", &["--index-url", &world.index(kind), "--cache-dir", kind]).ok()
+    };
+    lock("ranges");
+    let asked = world.asked();
+    let parts = asked.iter().filter(|line| line.contains("bytes=-")).count();
+    assert_eq!(parts, 2, "{asked:?}");
+    // An index that sends the whole wheel is believed once; what it sent is used.
+    lock("plain");
+    let asked = world.asked();
+    let wheels: Vec<_> =
+        asked.iter().filter(|line| line.contains(".whl") && !line.contains(".metadata")).collect();
+    assert!(wheels.len() <= 3 && wheels.len() >= 2, "{asked:?}");
+}
+
+#[test]
+fn busy_indexes_are_asked_again_but_not_forever() {
+    let world = World::new();
+    world.lock(&["--index-url", &world.index("busy")]).ok();
+    let pages = world.asked().iter().filter(|line| line.ends_with("/simple/alpha/")).count();
+    assert_eq!(pages, 3);
+    world.lock(&["--index-url", &world.index("later")]).failed(69, "answers HTTP 503");
+    // Once ahead of time, once when the answer was needed.
+    assert!(world.asked().len() <= 2, "nobody waits for an hour");
+}
