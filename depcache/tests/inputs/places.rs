@@ -1,5 +1,7 @@
 //! Wheels, archives and directories by address and path: locked, built, imported.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 
 use crate::index_server::{Wheel, pack};
@@ -172,7 +174,7 @@ fn what_cannot_be_taken_is_told() {
                 .replace(&format!(":{}", world.index.port()), ":[PORT]")
                 .replace(&"0".repeat(64), "[DIGEST]"),
         );
-        shown.push_str(&format!("exit {}\n{}\n", ran.code, ran.stderr));
+        write!(shown, "exit {}\n{}\n", ran.code, ran.stderr).unwrap();
     }
     assert_snapshot!(shown, @"
     ./missing.whl
