@@ -174,7 +174,9 @@ fn what_cannot_be_taken_is_told() {
                 .replace(&format!(":{}", world.index.port()), ":[PORT]")
                 .replace(&"0".repeat(64), "[DIGEST]"),
         );
-        write!(shown, "exit {}\n{}\n", ran.code, ran.stderr).unwrap();
+        // Which tags this machine has is not told here.
+        let said: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains("the target is")).collect();
+        write!(shown, "exit {}\n{}\n\n", ran.code, said.join("\n")).unwrap();
     }
     assert_snapshot!(shown, @"
     ./missing.whl
@@ -225,7 +227,6 @@ fn what_cannot_be_taken_is_told() {
     error: requirements.txt:1 cannot be satisfied
       - requirements.txt:1 takes zeta 1.0 from ./zeta-1.0-cp27-none-win32.whl
       - zeta 1.0 cannot be used: no wheel fits this Python and platform, and there is no source distribution
-    hint: zeta 1.0 has wheels, but none for Python 3.11.7 on this platform
 
     alpha @ http://127.0.0.1:[PORT]/files/alpha-1.0-py3-none-any.whl
     exit 65
