@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
+use depcache_resolve::HashAlgorithm;
+use depcache_resolve::facts::{Metadata, MetadataError};
 use depcache_resolve::{
     DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile,
     PackageFiles, Prefetch, Yanked,

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod base;
+pub mod blocking;
 pub mod build;
 pub mod direct;
 pub mod environment;

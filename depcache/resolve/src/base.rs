@@ -1,6 +1,7 @@
 //! The base as the resolver sees it: what it has, what must stay, which of its requirements are active.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 use domain::{Base, Mode};
@@ -27,6 +28,17 @@ pub(crate) enum Protection {
     Asked,
     /// `--base-policy strict`.
     Strict,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Airflow => "protected because it is Airflow itself",
+            Self::Loaded => "protected because Airflow has it loaded",
+            Self::Asked => "protected because --protect names it",
+            Self::Strict => "protected because the base policy is strict",
+        })
+    }
 }
 
 /// One distribution of the base.

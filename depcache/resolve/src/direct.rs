@@ -11,7 +11,7 @@ use crate::base::BaseView;
 use crate::facts::{Facts, FileMetadata, PackageFile, Requirement};
 use crate::input::Input;
 use crate::reference::DirectReference;
-use crate::requirements::{Entry, Origin};
+use crate::requirements::{self, Entry, Origin};
 use crate::resolution::{Conflict, ResolveError};
 use crate::target::Target;
 
@@ -135,7 +135,7 @@ impl Search<'_> {
             let extras: Vec<ExtraName> = extra.into_iter().collect();
             for requirement in metadata.requires.iter().filter(|one| self.target.applies(one, &extras)) {
                 if let Some(VersionOrUrl::Url(url)) = &requirement.version_or_url
-                    && let Some(reference) = DirectReference::of_metadata(&url.verbatim.to_string())
+                    && let Some(reference) = requirements::reference(&url.verbatim.to_string())
                 {
                     self.pin(&requirement.name, &reference, format!("{name} {}", pin.version), None)?;
                 }
@@ -168,12 +168,11 @@ impl Search<'_> {
         if let Some(installed) = self.base.get(name)
             && let Some(protection) = installed.protection
         {
-            let why = crate::explain::because(protection);
             return Err(refusal(Conflict {
                 summary: format!("{by} cannot be installed beside what the base has"),
                 steps: vec![
                     format!("{by} takes {name} {version} from {reference}"),
-                    format!("the base has {name} {}, {why}", installed.version),
+                    format!("the base has {name} {}, {protection}", installed.version),
                 ],
                 hints: vec![format!(
                     "{name} comes with the base image: leave the line away, or change the image"

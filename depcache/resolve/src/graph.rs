@@ -12,6 +12,7 @@ use crate::facts::{FactsError, FileMetadata, Requirement};
 use crate::input::Input;
 use crate::policy;
 use crate::reference::DirectReference;
+use crate::requirements;
 
 /// What the search decides versions of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,7 +154,7 @@ impl Graph<'_> {
                         "it takes {other} from an address, which packages of an index may not"
                     )));
                 }
-                place = DirectReference::of_metadata(&url.verbatim.to_string());
+                place = requirements::reference(&url.verbatim.to_string());
                 if place.is_none() || self.catalogue.pins.get(other).is_none() {
                     return Ok(Err(format!("it takes {other} from an address that cannot be followed")));
                 }

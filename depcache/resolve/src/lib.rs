@@ -42,6 +42,7 @@ mod direct;
 mod explain;
 pub mod facts;
 mod graph;
+mod hash;
 pub mod input;
 mod policy;
 pub mod propose;
@@ -55,9 +56,9 @@ mod target;
 pub mod why;
 
 pub use facts::{
-    Facts, FactsError, FileHash, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch,
-    Yanked,
+    Facts, FactsError, FileMetadata, FilesByVersion, Metadata, PackageFile, PackageFiles, Prefetch, Yanked,
 };
+pub use hash::{FileHash, FileHashError, HashAlgorithm};
 pub use input::{BasePolicy, Input, Prerelease, VersionOrder};
 pub use propose::{diff::unified, propose, propose_all, propose_cap, propose_other};
 pub use reference::{DirectReference, FileSource, Place};

@@ -7,7 +7,8 @@ use pep508_rs::VersionOrUrl;
 use pubgrub::Ranges;
 use uv_normalize::PackageName;
 
-use crate::facts::{FileHash, Requirement};
+use crate::facts::Requirement;
+use crate::hash::FileHash;
 use crate::input::{Input, Prerelease, VersionOrder};
 use crate::requirements::names::prevails;
 use crate::requirements::{Entry, Names};

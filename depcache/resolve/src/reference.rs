@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::facts::FileHash;
+use crate::hash::FileHash;
 
 /// Where a package is to be taken from, whatever indexes offer: `name @ place`, an address, a path.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,11 +78,6 @@ pub enum FileSource {
 }
 
 impl DirectReference {
-    /// The reference that a `Requires-Dist` names behind `@`; `None`: it cannot be followed.
-    pub fn of_metadata(text: &str) -> Option<Self> {
-        crate::requirements::reference(text)
-    }
-
     /// Whether both lead to the same thing; how they were written and what they carry for checking do not count.
     pub fn is_same_place(&self, other: &Self) -> bool {
         let plain = |reference: &Self| {

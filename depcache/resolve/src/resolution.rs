@@ -8,7 +8,8 @@ use domain::environment::Shadow;
 use pep440_rs::Version;
 use uv_normalize::{ExtraName, PackageName};
 
-use crate::facts::{FactsError, FileHash, Metadata, PackageFile};
+use crate::facts::{FactsError, Metadata, PackageFile};
+use crate::hash::FileHash;
 use crate::requirements::{Expanded, Note, Origin};
 
 /// A package to install.

@@ -6,8 +6,9 @@ use domain::request::IndexPolicy;
 use domain::{Manifest, Request};
 
 use super::{BuildError, Built, Context, from_expanded, locked, open_index};
+use crate::blocking::blocking;
 use crate::lock::{self, Freshness, Lock, PylockError, ReadLockError};
-use crate::session::{Files, blocking};
+use crate::session::Files;
 
 /// Differences from the lock that one warning names; more are counted.
 const MOST_NAMED: usize = 10;

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use objectstore::Store;
 
 use super::{BuildError, stored};
-use crate::session::blocking;
+use crate::blocking::blocking;
 
 /// Layers that are checked at a time; each is unpacked to a temporary directory.
 const LAYERS_AT_A_TIME: usize = 4;

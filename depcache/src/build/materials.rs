@@ -16,12 +16,12 @@ use uv_normalize::PackageName;
 
 use super::stored::{self, EntryPoints};
 use super::{BuildError, Context};
+use crate::blocking::blocking;
 use crate::direct;
 use crate::index::{Index, IndexError, IndexFile, read_metadata};
 use crate::layers::{Builder, Built};
 use crate::lock::{Lock, LockedFile, LockedPackage, LockedSource};
 use crate::progress::Event;
-use crate::session::blocking;
 use crate::source::{Frontend, SourceError};
 
 /// Packages in work at a time: enough to keep network and cores busy, few enough to bound disk use.

@@ -32,11 +32,12 @@ use domain::environment::ImportCheck;
 use domain::{EnvId, LockId, Manifest, RequestId, keys};
 use objectstore::Store;
 
+use crate::blocking::blocking;
 use crate::environment::fetch;
 use crate::index::Index;
 use crate::lock::{Lock, LockedSource};
 use crate::progress::Event;
-use crate::session::{Files, Session, blocking};
+use crate::session::{Files, Session};
 use crate::source::Frontend;
 use materials::{Tally, prepare, since_ms};
 

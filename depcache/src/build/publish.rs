@@ -10,9 +10,9 @@ use objectstore::{Condition, Store};
 use super::materials::Material;
 use super::stored::EntryPoints;
 use super::{BuildError, Built, Context};
+use crate::blocking::blocking;
 use crate::environment::{BaseFiles, plan};
 use crate::lock::Lock;
-use crate::session::blocking;
 
 /// What of this program and version is written into attestations.
 const BUILDER: &str = concat!("depcache ", env!("CARGO_PKG_VERSION"));

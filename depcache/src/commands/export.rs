@@ -58,7 +58,7 @@ pub(crate) async fn run(command: Export) -> Result<(), Failure> {
 /// Licences stand in METADATA, which the index or the cache has.
 async fn read(command: &Export, lock: &Lock) -> Result<Licences, Failure> {
     let session = command.resolve.session_to_fetch()?;
-    let index = super::lock::open_index(&session, &Expanded::default()).await?;
+    let index = super::locking::open_index(&session, &Expanded::default()).await?;
     let licences = licences(lock, &index).await;
     for missed in &licences.missed {
         super::say(&format!("warning: {missed}"));

@@ -40,7 +40,7 @@ pub(super) async fn run(
     };
     let difference = if changes.is_empty() {
         let told = (&ProposalArgs::default(), Format::Text);
-        let (now, _) = super::lock::make(session, expanded, index, Some(&earlier), upgrade, told).await?;
+        let (now, _) = super::locking::make(session, expanded, index, Some(&earlier), upgrade, told).await?;
         Some(Difference::between(&earlier, &now)).filter(|difference| !difference.is_empty())
     } else {
         None

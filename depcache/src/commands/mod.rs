@@ -10,6 +10,7 @@ mod fetch;
 mod lock;
 mod lock_check;
 mod locked;
+mod locking;
 mod output;
 mod progress;
 mod proposal;

@@ -34,8 +34,8 @@ pub(crate) async fn run(command: Why) -> Result<u8, Failure> {
         Some(path) => lock::read(&path)?,
         None => None,
     };
-    let expanded = super::lock::expand(&session, &files).await?;
-    let index = super::lock::open_index(&session, &expanded).await?;
+    let expanded = super::locking::expand(&session, &files).await?;
+    let index = super::locking::open_index(&session, &expanded).await?;
     let mut session = session;
     session.options.preferences = Upgrade::default().preferences(earlier.as_ref());
     let resolution = session.resolve(&index, &expanded).await?;

@@ -1,6 +1,6 @@
 //! From a reference to the file or tree that it names.
 
-use depcache_resolve::facts::HashAlgorithm;
+use depcache_resolve::HashAlgorithm;
 use depcache_resolve::{DirectReference, FileSource, PackageFile, Place, Yanked};
 use reqwest::Url;
 use uv_distribution_filename::WheelFilename;

@@ -8,7 +8,7 @@ use depcache_resolve::reference::without_credentials;
 use domain::{Digest, exit};
 use tokio::process::Command;
 
-use crate::session::blocking;
+use crate::blocking::blocking;
 
 /// What one call of git may take. Repositories of gigabytes fit.
 const CALL_TIMEOUT: Duration = Duration::from_mins(10);

@@ -18,7 +18,7 @@ pub use source::{locked, of_file};
 
 use std::path::{Path, PathBuf};
 
-use depcache_resolve::facts::HashAlgorithm;
+use depcache_resolve::HashAlgorithm;
 use depcache_resolve::{DirectReference, Expanded, FileHash, Place};
 use domain::Digest;
 use reqwest::Url;

@@ -10,8 +10,9 @@ use uv_normalize::PackageName;
 
 use super::source::{checkout, of_file};
 use super::{DirectError, located, login, plain};
+use crate::blocking::wait;
 use crate::index::Index;
-use crate::session::{Session, wait};
+use crate::session::Session;
 use crate::source::Frontend;
 
 #[derive(Deserialize)]

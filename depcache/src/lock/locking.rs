@@ -1,6 +1,6 @@
 //! From a resolution to a lock: hashes and addresses of what was chosen.
 
-use depcache_resolve::facts::HashAlgorithm;
+use depcache_resolve::HashAlgorithm;
 use depcache_resolve::{FileSource, PackageFile, Pinned, Resolution};
 use domain::canonical::CanonicalError;
 use domain::{Base, Digest};

@@ -14,9 +14,10 @@ use domain::{BaseRecord, LockId};
 use objectstore::Store;
 
 use super::{Frontend, SourceError};
+use crate::blocking::blocking;
 use crate::build::{self, BuildError};
 use crate::environment::size_bytes;
-use crate::session::{Options, Session, blocking};
+use crate::session::{Options, Session};
 
 /// Above this the build environments of earlier builds are removed, all of them: they are quickly made again.
 const LIMIT_BYTES: u64 = 4 << 30;

@@ -21,9 +21,10 @@ use super::sandbox::{self, Sandbox};
 use super::shelf::{Found, Shelf};
 use super::tree::{Source, Tree, Unpacked, unpacked};
 use super::{Known, Origin, SourceError, check, statics};
+use crate::blocking::blocking;
 use crate::index::{Index, IndexFile};
 use crate::progress::Event;
-use crate::session::{Session, blocking};
+use crate::session::Session;
 
 /// Hooks that run at a time in one process: each may use every core and much memory.
 const BUILDS_AT_A_TIME: usize = 2;

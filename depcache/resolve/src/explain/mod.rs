@@ -14,7 +14,6 @@ use pep440_rs::Version;
 use pubgrub::{DerivationTree, Ranges};
 use uv_normalize::PackageName;
 
-use crate::base::Protection;
 use crate::graph::Package;
 use crate::provider::Provider;
 use crate::requirements::Origin;
@@ -120,7 +119,7 @@ impl Story<'_, '_> {
                     ));
                 }
                 Fact::Protected { package: name, version, protection } if package.name() == Some(name) => {
-                    self.say(format!("the base has {name} {version}, {}", because(*protection)));
+                    self.say(format!("the base has {name} {version}, {protection}"));
                 }
                 Fact::NoVersions { package: other, range } if other == package => {
                     for line in words::no_versions(self.provider, leaves, package, range) {
@@ -173,15 +172,5 @@ impl Story<'_, '_> {
         if !self.steps.contains(&line) {
             self.steps.push(line);
         }
-    }
-}
-
-/// Why a distribution of the base stays.
-pub(crate) fn because(protection: Protection) -> &'static str {
-    match protection {
-        Protection::Airflow => "protected because it is Airflow itself",
-        Protection::Loaded => "protected because Airflow has it loaded",
-        Protection::Asked => "protected because --protect names it",
-        Protection::Strict => "protected because the base policy is strict",
     }
 }

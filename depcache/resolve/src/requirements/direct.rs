@@ -7,7 +7,7 @@ use uv_normalize::{ExtraName, PackageName};
 
 use super::error::RequirementsErrorKind as Kind;
 use super::place::{file_name, has_end, is_archive, is_wheel, name_of, percent_decoded, place, refused};
-use crate::facts::FileHash;
+use crate::hash::FileHash;
 use crate::reference::{DirectReference, Place};
 
 /// A requirement that names a place.

@@ -20,7 +20,8 @@ use std::fmt;
 use pep440_rs::VersionSpecifiers;
 use uv_normalize::{ExtraName, GroupName, PackageName};
 
-use crate::facts::{FileHash, Requirement};
+use crate::facts::Requirement;
+use crate::hash::FileHash;
 use crate::reference::DirectReference;
 
 pub use address::is_remote;
@@ -243,7 +244,7 @@ pub fn is_project(path: &str) -> bool {
     path.rsplit('/').next() == Some("pyproject.toml")
 }
 
-/// The place behind the `@` of a requirement in metadata.
+/// The place behind the `@` of a requirement in metadata; `None`: it cannot be followed.
 pub(crate) fn reference(text: &str) -> Option<DirectReference> {
     direct::direct(&format!("x @ {text}"), false).ok().flatten().map(|direct| direct.reference)
 }

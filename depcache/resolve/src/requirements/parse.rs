@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::direct::{self, Direct};
 use super::error::RequirementsErrorKind as Kind;
-use crate::facts::{FileHash, Requirement};
+use crate::facts::Requirement;
+use crate::hash::FileHash;
 
 /// A requirement and the options behind it.
 #[derive(Debug, Clone)]
