@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex};
 
 use depcache_resolve::facts::{HashAlgorithm, Metadata, MetadataError};
 use depcache_resolve::{
-    DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile,
-    PackageFiles, Prefetch, Yanked,
+    DirectReference, Facts, FactsError, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
+    Prefetch,
 };
 use domain::Digest;
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
-use uv_pypi_types::LenientVersionSpecifiers;
 
 use crate::direct::DirectError;
 use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
@@ -167,7 +166,7 @@ impl FilesByVersion for ProjectFiles {
     }
 
     fn files(&self, position: usize) -> Vec<PackageFile> {
-        self.at(position).iter().map(package_file).collect()
+        self.package_files(position)
     }
 }
 
@@ -222,6 +221,11 @@ impl Facts for IndexFacts {
         self.index.has_files(package)
     }
 
+    fn is_metadata_at_hand(&self, file: &PackageFile) -> bool {
+        let announced = self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        !announced.contains(&file.url) && sha256(file).is_some_and(|sha256| self.index.has_metadata(&sha256))
+    }
+
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
         let mut tasks = self.prefetches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
@@ -239,12 +243,13 @@ impl Facts for IndexFacts {
                 // What has to be built is not built on suspicion.
                 Prefetch::Metadata(file) if !is_wheel(file) => {}
                 Prefetch::Metadata(file) => {
+                    // What is on disk is read when it is asked for: of what is announced, most never is.
+                    if self.is_metadata_at_hand(file) {
+                        continue;
+                    }
                     let mut announced =
                         self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    // What is on disk is read when it is asked for: of what is announced, most never is.
-                    if !announced.insert(file.url.clone())
-                        || sha256(file).is_some_and(|sha256| index.has_metadata(&sha256))
-                    {
+                    if !announced.insert(file.url.clone()) {
                         continue;
                     }
                     let file = (*file).clone();
@@ -265,29 +270,6 @@ impl Facts for IndexFacts {
 
 fn is_wheel(file: &PackageFile) -> bool {
     DistExtension::from_path(&file.filename).is_ok_and(|kind| kind == DistExtension::Wheel)
-}
-
-fn package_file(file: &IndexFile) -> PackageFile {
-    let range = |text: &str| -> Option<VersionSpecifiers> {
-        text.parse::<LenientVersionSpecifiers>().ok().map(Into::into)
-    };
-    let hashes =
-        file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
-    PackageFile {
-        filename: file.filename.clone(),
-        url: file.url.to_string(),
-        index: file.index.clone(),
-        hashes: hashes.collect(),
-        size_bytes: file.size,
-        requires_python: file.requires_python.as_deref().and_then(range),
-        upload_time_ms: file
-            .upload_time
-            .as_deref()
-            .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-            .map(jiff::Timestamp::as_millisecond),
-        yanked: file.yanked.clone().map_or(Yanked::No, Yanked::Yes),
-        source: FileSource::Index,
-    }
 }
 
 /// `message: cause: cause`.
