@@ -339,7 +339,7 @@ mod tests {
                 CoreMetadata { headers: [&[b'x'; 66][..], b"\n\n"].concat().into(), sha256: *digest };
             cache.put_metadata(digest, &metadata).unwrap();
             let file = std::fs::File::open(cache.metadata_path(digest)).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(1000 - age as u64)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(10_000 - age as u64)).unwrap();
         }
         cache.metadata(&digests[0]);
         let bounded = cache.clone().bounded(&|_| Some("200".to_owned()));

@@ -1,5 +1,6 @@
 //! Git repositories: local ones, through the `git` program.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -96,11 +97,11 @@ fn what_cannot_be_checked_out_is_told() {
         format!("gamma @ {url}@v9#subdirectory=python"),
         format!("gamma @ {url}#subdirectory=rust"),
         format!("gamma @ git+file://me:secret@{}/gone", world.path("").display()),
-        format!("{url}"),
+        url.clone(),
     ] {
         let ran = world.build(&format!("{line}\n"));
         assert!(!ran.stderr.contains("secret"));
-        shown.push_str(&format!("exit {}\n{}\n", ran.code, ran.stderr));
+        writeln!(shown, "exit {}\n{}", ran.code, ran.stderr).unwrap();
     }
     assert_snapshot!(shown, @"
     exit 65

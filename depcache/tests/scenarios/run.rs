@@ -53,8 +53,10 @@ impl Bench {
         }
         let installed = &scenario.base.distributions;
         if !installed.is_empty() {
-            let pins: String =
-                installed.iter().map(|one| format!("{}=={}\n", one.name, one.version)).collect();
+            let pins: String = installed
+                .iter()
+                .flat_map(|one| [one.name.as_str(), "==", one.version.as_str(), "\n"])
+                .collect();
             std::fs::write(folder.join("base.txt"), pins).unwrap();
         }
         Self::set_base(&folder, scenario);

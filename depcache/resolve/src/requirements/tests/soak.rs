@@ -23,7 +23,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 fn round_trip(expanded: &Expanded) -> Result<(), TestCaseError> {
     for entry in &expanded.requirements {
         let line = entry.to_string();
-        let hashes: String = entry.allowed_hashes().map(|hash| format!(" --hash={hash}")).collect();
+        let hashes: Vec<String> = entry.allowed_hashes().map(|hash| format!(" --hash={hash}")).collect();
+        let hashes = hashes.concat();
         let again = read(&[("r.txt", &format!("--no-require-hashes\n{line}{hashes}"))], &[]);
         let again = again.map_err(|error| TestCaseError::fail(format!("{line}: {}", error.render())))?;
         prop_assert_eq!(again.requirements.len(), 1);
