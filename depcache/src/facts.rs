@@ -3,22 +3,21 @@
 //! The resolver is synchronous and runs on a blocking thread; its questions are answered by driving the async
 //! client from there. Prefetches run beside it on tasks that end with this value.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use depcache_resolve::HashAlgorithm;
 use depcache_resolve::facts::{Metadata, MetadataError};
 use depcache_resolve::{
-    DirectReference, Facts, FactsError, FileHash, FileMetadata, FileSource, FilesByVersion, PackageFile,
-    PackageFiles, Prefetch, Yanked,
+    DirectReference, Facts, FactsError, FileMetadata, FileSource, FilesByVersion, PackageFile, PackageFiles,
+    Prefetch,
 };
-use pep440_rs::{Version, VersionSpecifiers};
+use domain::Digest;
+use pep440_rs::Version;
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
-use uv_pypi_types::LenientVersionSpecifiers;
 
 use crate::direct::DirectError;
 use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
@@ -34,16 +33,23 @@ pub struct IndexFacts {
     runtime: Handle,
     frontend: Option<Frontend>,
     prefetches: Mutex<JoinSet<()>>,
+    /// Addresses of the files whose METADATA was asked for ahead.
+    announced: Mutex<HashSet<String>>,
     /// By address: extras ask for the same METADATA again and again.
-    read: Arc<Mutex<HashMap<String, Read>>>,
+    read: Mutex<HashMap<String, FileMetadata>>,
 }
-
-type Read = Arc<OnceCell<FileMetadata>>;
 
 impl IndexFacts {
     /// Facts whose calls must come from a thread that may block (`spawn_blocking`).
     pub fn new(index: Index, runtime: Handle) -> Self {
-        Self { index, runtime, frontend: None, prefetches: Mutex::new(JoinSet::new()), read: Arc::default() }
+        Self {
+            index,
+            runtime,
+            frontend: None,
+            prefetches: Mutex::new(JoinSet::new()),
+            announced: Mutex::default(),
+            read: Mutex::default(),
+        }
     }
 
     /// With metadata of source distributions, read or built by `frontend`.
@@ -101,36 +107,26 @@ impl IndexFacts {
     }
 }
 
-/// The cell of this file's METADATA.
-fn cell(read: &Mutex<HashMap<String, Read>>, file: &PackageFile) -> Read {
-    let mut read = read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(known) = read.get(&file.url) {
-        return Arc::clone(known);
+/// METADATA of `file`, asked for and read.
+async fn ask(index: &Index, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, IndexError> {
+    let Some(known) = IndexFacts::index_file(index, package, file).await? else {
+        return Ok(FileMetadata::Unusable("the index no longer offers it".into()));
+    };
+    match index.metadata(&known).await {
+        Ok(metadata) => Ok(parse(package, file, &metadata)),
+        // One broken file must not end the search for a version that works.
+        Err(
+            error @ (IndexError::BrokenWheel { .. }
+            | IndexError::NotFound { .. }
+            | IndexError::WeakHash { .. }),
+        ) => Ok(FileMetadata::Unusable(error.to_string())),
+        Err(error) => Err(error),
     }
-    Arc::clone(read.entry(file.url.clone()).or_default())
 }
 
-/// METADATA of `file`, asked for and read.
-async fn read(index: &Index, package: &PackageName, file: &PackageFile) -> Result<FileMetadata, IndexError> {
-    let sha256 = file.hashes.iter().find(|hash| hash.algorithm == HashAlgorithm::Sha256);
-    let known = sha256.and_then(|hash| index.known_metadata(&hash.hex.parse().ok()?));
-    let metadata = match known {
-        Some(known) => Arc::new(known),
-        None => match IndexFacts::index_file(index, package, file).await? {
-            None => return Ok(FileMetadata::Unusable("the index no longer offers it".into())),
-            Some(known) => match index.metadata(&known).await {
-                Ok(metadata) => metadata,
-                // One broken file must not end the search for a version that works.
-                Err(
-                    error @ (IndexError::BrokenWheel { .. }
-                    | IndexError::NotFound { .. }
-                    | IndexError::WeakHash { .. }),
-                ) => return Ok(FileMetadata::Unusable(error.to_string())),
-                Err(error) => return Err(error),
-            },
-        },
-    };
-    Ok(parse(package, file, &metadata))
+/// What the page says the file's content is.
+fn sha256(file: &PackageFile) -> Option<Digest> {
+    file.hashes.iter().find(|hash| hash.algorithm == HashAlgorithm::Sha256)?.hex.parse().ok()
 }
 
 fn parse(package: &PackageName, file: &PackageFile, metadata: &CoreMetadata) -> FileMetadata {
@@ -171,7 +167,7 @@ impl FilesByVersion for ProjectFiles {
     }
 
     fn files(&self, position: usize) -> Vec<PackageFile> {
-        self.at(position).iter().map(package_file).collect()
+        self.package_files(position)
     }
 }
 
@@ -207,19 +203,28 @@ impl Facts for IndexFacts {
             };
             return self.of_source(frontend, package, file, &sdist.version);
         }
-        let cell = cell(&self.read, file);
-        if let Some(known) = cell.get() {
+        let read = || self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = read().get(&file.url) {
             return Ok(known.clone());
         }
-        let read = cell.get_or_try_init(|| read(&self.index, package, file));
-        self.runtime
-            .block_on(read)
-            .cloned()
-            .map_err(|error| facts_error(format!("the metadata of {} cannot be read", file.filename), error))
+        // What is on disk needs no task: waking one takes longer than reading.
+        let known = match self.index.metadata_at_hand(&file.url, sha256(file).as_ref()) {
+            Some(metadata) => parse(package, file, &metadata),
+            None => self.runtime.block_on(ask(&self.index, package, file)).map_err(|error| {
+                facts_error(format!("the metadata of {} cannot be read", file.filename), error)
+            })?,
+        };
+        read().insert(file.url.clone(), known.clone());
+        Ok(known)
     }
 
     fn is_ready(&self, package: &PackageName) -> bool {
         self.index.has_files(package)
+    }
+
+    fn is_metadata_at_hand(&self, file: &PackageFile) -> bool {
+        let announced = self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        !announced.contains(&file.url) && sha256(file).is_some_and(|sha256| self.index.has_metadata(&sha256))
     }
 
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
@@ -239,9 +244,13 @@ impl Facts for IndexFacts {
                 // What has to be built is not built on suspicion.
                 Prefetch::Metadata(file) if !is_wheel(file) => {}
                 Prefetch::Metadata(file) => {
-                    let cell = cell(&self.read, file);
-                    // Held by nobody but the map and here: neither known nor being asked for.
-                    if cell.initialized() || Arc::strong_count(&cell) > 2 {
+                    // What is on disk is read when it is asked for: of what is announced, most never is.
+                    if self.is_metadata_at_hand(file) {
+                        continue;
+                    }
+                    let mut announced =
+                        self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if !announced.insert(file.url.clone()) {
                         continue;
                     }
                     let file = (*file).clone();
@@ -249,7 +258,9 @@ impl Facts for IndexFacts {
                         let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
                             return;
                         };
-                        drop(cell.get_or_try_init(|| read(&index, name.name(), &file)).await);
+                        if let Ok(Some(known)) = Self::index_file(&index, name.name(), &file).await {
+                            drop(index.metadata(&known).await);
+                        }
                     };
                     tasks.spawn_on(ahead, &self.runtime);
                 }
@@ -260,29 +271,6 @@ impl Facts for IndexFacts {
 
 fn is_wheel(file: &PackageFile) -> bool {
     DistExtension::from_path(&file.filename).is_ok_and(|kind| kind == DistExtension::Wheel)
-}
-
-fn package_file(file: &IndexFile) -> PackageFile {
-    let range = |text: &str| -> Option<VersionSpecifiers> {
-        text.parse::<LenientVersionSpecifiers>().ok().map(Into::into)
-    };
-    let hashes =
-        file.sha256.iter().map(|sha256| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() });
-    PackageFile {
-        filename: file.filename.clone(),
-        url: file.url.to_string(),
-        index: file.index.clone(),
-        hashes: hashes.collect(),
-        size_bytes: file.size,
-        requires_python: file.requires_python.as_deref().and_then(range),
-        upload_time_ms: file
-            .upload_time
-            .as_deref()
-            .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-            .map(jiff::Timestamp::as_millisecond),
-        yanked: file.yanked.clone().map_or(Yanked::No, Yanked::Yes),
-        source: FileSource::Index,
-    }
 }
 
 /// `message: cause: cause`.

@@ -187,6 +187,13 @@ pub trait Facts {
         false
     }
 
+    /// Whether [`Facts::metadata`] of this file would answer without waiting, and would have done so before anything was
+    /// announced: where it is so, announcing more is of no use.
+    fn is_metadata_at_hand(&self, file: &PackageFile) -> bool {
+        let _ = file;
+        false
+    }
+
     /// Advice: these questions come soon, probably. Must not block.
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
         let _ = soon;

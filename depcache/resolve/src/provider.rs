@@ -20,6 +20,8 @@ pub(crate) const MAX_DECISIONS: u64 = 200_000;
 const CONFLICTS_BEFORE_EARLY: u32 = 5;
 /// Metadata files announced at once when one package is tried again and again (uv's number).
 const PREFETCH_BATCH: usize = 50;
+/// Tries of a package between two batches.
+const TRIES_PER_BATCH: u32 = 5;
 
 /// Why the search ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -115,13 +117,22 @@ impl<'a> Provider<'a> {
             // What each version of another package pins anew (botocore by boto3) has nothing else in range; its next
             // versions are asked for soon all the same.
             let later = listing.preferred(policy, &everything).skip_while(|other| *other != version).skip(1);
-            let next: Vec<_> = fitting
+            let facts = self.graph.catalogue.facts;
+            let mut next = fitting
                 .chain(later)
                 .take(PREFETCH_BATCH)
                 .filter_map(|version| listing.candidate(version)?.files.first())
-                .map(Prefetch::Metadata)
-                .collect();
-            self.graph.catalogue.facts.prefetch(&next);
+                .peekable();
+            // Whatever comes before the next batch is at hand: with a filled cache, looking at fifty versions for nothing
+            // would take longer than the rest of the search.
+            let mut at_hand = 0;
+            while at_hand < TRIES_PER_BATCH && next.next_if(|file| facts.is_metadata_at_hand(file)).is_some()
+            {
+                at_hand += 1;
+            }
+            if at_hand < TRIES_PER_BATCH {
+                facts.prefetch(&next.map(Prefetch::Metadata).collect::<Vec<_>>());
+            }
         }
         Ok(chosen)
     }
@@ -131,7 +142,7 @@ impl<'a> Provider<'a> {
         let mut tries = self.tries.borrow_mut();
         let count = tries.entry(name.clone()).or_default();
         *count += 1;
-        count.is_multiple_of(5)
+        count.is_multiple_of(TRIES_PER_BATCH)
     }
 
     /// Announces metadata of the likely versions of undecided packages whose files are known by now.

@@ -1,13 +1,14 @@
 //! The on-disk cache: index pages with their lifetime, metadata and wheels by hash.
 //!
 //! Pages and metadata are kept in our own forms, which change with the directory's version: a process of another
-//! version of this program reads and writes another directory. Several processes share it: every file is written under a temporary name and renamed. It is only a
-//! cache: whatever cannot be read counts as absent, and its size is brought under its bound by [`Cache::trim`].
+//! version of this program reads and writes another directory. Several processes share it: every file is written under a
+//! temporary name and renamed. It is only a cache: whatever cannot be read counts as absent, and its size is brought under its bound by [`Cache::trim`].
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use domain::{BaseId, Digest};
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,10 @@ pub(super) struct StoredPage {
 impl Cache {
     /// A cache in `dir`, which is created when first written to.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into().join(VERSION), limit_bytes: LIMIT_BYTES }
+        let dir = dir.into();
+        // Build environments name their store by its address, which has no current directory.
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        Self { dir: dir.join(VERSION), limit_bytes: LIMIT_BYTES }
     }
 
     /// With the bound that settings name: `UPDRAFT_CACHE_MAX_BYTES`. What is no number is said and ignored: a cache must
@@ -102,15 +106,20 @@ impl Cache {
 
     /// The headers of a wheel's METADATA.
     pub(super) fn metadata(&self, wheel: &Digest) -> Option<CoreMetadata> {
-        let path = self.metadata_path(wheel);
-        let mut bytes = std::fs::read(&path).ok()?;
+        let mut file = std::fs::File::open(self.metadata_path(wheel)).ok()?;
+        let meta = file.metadata().ok()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()?);
+        file.read_to_end(&mut bytes).ok()?;
         let (head, headers) = bytes.split_at_checked(32)?;
         let sha256 = Digest::from_bytes(head.try_into().ok()?);
         // A torn file has no end.
         headers.ends_with(b"\n\n").then_some(())?;
-        bytes.drain(..32);
-        touch(&path);
-        Some(CoreMetadata { headers: bytes.into(), sha256 })
+        touch(&file, &meta);
+        Some(CoreMetadata { headers: Bytes::from(bytes).slice(32..), sha256 })
+    }
+
+    pub(super) fn has_metadata(&self, wheel: &Digest) -> bool {
+        self.metadata_path(wheel).exists()
     }
 
     pub(super) fn put_metadata(&self, wheel: &Digest, metadata: &CoreMetadata) -> Result<(), IndexError> {
@@ -156,10 +165,10 @@ impl Cache {
     /// The wheel of this hash, when it is here.
     pub(super) fn wheel(&self, sha256: &Digest, filename: &str) -> Option<PathBuf> {
         let path = self.wheel_path(sha256, filename);
-        path.is_file().then(|| {
-            touch(&path);
-            path
-        })
+        let file = std::fs::File::open(&path).ok()?;
+        let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        touch(&file, &meta);
+        Some(path)
     }
 
     /// Where staging and other short-lived files of a build lie: beside the wheels, where there is room.
@@ -250,13 +259,12 @@ impl Cache {
 const TOUCHED_EVERY: Duration = Duration::from_hours(1);
 
 /// Marks a file as used, for [`Cache::trim`]; a read-only cache is fine without it.
-fn touch(path: &Path) {
-    let age = std::fs::metadata(path).and_then(|meta| meta.modified()).map(|at| at.elapsed());
+fn touch(file: &std::fs::File, meta: &std::fs::Metadata) {
+    let age = meta.modified().map(|at| at.elapsed());
     if matches!(age, Ok(Ok(age)) if age < TOUCHED_EVERY) {
         return;
     }
-    let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
-    drop(touched);
+    drop(file.set_modified(SystemTime::now()));
 }
 
 fn disk(path: &Path, source: std::io::Error) -> IndexError {

@@ -47,9 +47,26 @@ impl Index {
         cell.get_or_try_init(|| self.ask_metadata(file)).await.map(Arc::clone)
     }
 
-    /// The METADATA of the wheel of this hash, when it was asked for before.
+    /// The METADATA of the wheel at `url`, when it, or one with this hash, was asked for before.
+    pub(crate) fn metadata_at_hand(&self, url: &str, sha256: Option<&Digest>) -> Option<Arc<CoreMetadata>> {
+        let cell = memo(&self.inner.metadata, url.to_owned());
+        if let Some(known) = cell.get() {
+            return Some(Arc::clone(known));
+        }
+        let known = Arc::new(self.inner.cache.metadata(sha256?)?);
+        // Whoever was faster read the same.
+        cell.set(Arc::clone(&known)).ok();
+        Some(known)
+    }
+
+    /// The METADATA of the wheel of this hash, when it is on disk.
     pub(crate) fn known_metadata(&self, sha256: &Digest) -> Option<CoreMetadata> {
         self.inner.cache.metadata(sha256)
+    }
+
+    /// Whether METADATA of a wheel with this hash is on disk, as far as can be told without reading it.
+    pub(crate) fn has_metadata(&self, sha256: &Digest) -> bool {
+        self.inner.cache.has_metadata(sha256)
     }
 
     async fn ask_metadata(&self, file: &IndexFile) -> Result<Arc<CoreMetadata>, IndexError> {

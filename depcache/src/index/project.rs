@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use depcache_resolve::PackageFile;
 use pep440_rs::Version;
 use uv_normalize::PackageName;
 
@@ -58,6 +59,20 @@ impl ProjectFiles {
                 places.iter().flat_map(|(page, position)| self.pages[*page].files(*position)).collect()
             }
             None => self.pages.first().map(|page| page.files(position)).unwrap_or_default(),
+        }
+    }
+
+    /// The same as the resolver sees them.
+    pub(crate) fn package_files(&self, position: usize) -> Vec<PackageFile> {
+        match &self.merged {
+            Some((_, places)) => {
+                let places = places.get(position).map_or(&[][..], Vec::as_slice);
+                places
+                    .iter()
+                    .flat_map(|(page, position)| self.pages[*page].package_files(*position))
+                    .collect()
+            }
+            None => self.pages.first().map(|page| page.package_files(position)).unwrap_or_default(),
         }
     }
 

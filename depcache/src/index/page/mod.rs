@@ -7,9 +7,15 @@ mod encode;
 mod wire;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use pep440_rs::Version;
+use depcache_resolve::facts::HashAlgorithm;
+use depcache_resolve::{FileHash, FileSource, PackageFile, Yanked};
+use domain::Digest;
+use jiff::Timestamp;
+use pep440_rs::{Version, VersionSpecifiers};
 use reqwest::Url;
+use uv_pypi_types::LenientVersionSpecifiers;
 
 use super::IndexFile;
 use wire::Reader;
@@ -39,6 +45,9 @@ pub(super) struct Page {
     bytes: Vec<u8>,
     /// Beginnings of addresses and `Requires-Python` texts, each once.
     texts: Vec<Range<usize>>,
+    /// The texts as version ranges, those that were asked for: a project has a few, its files have them hundreds of
+    /// times.
+    ranges: Vec<OnceLock<Option<VersionSpecifiers>>>,
     versions: Vec<Version>,
     blocks: Vec<Range<usize>>,
 }
@@ -65,7 +74,8 @@ impl Page {
         for length in lengths {
             blocks.push(reader.skip(length)?);
         }
-        Some(Self { index: index.to_owned(), texts, versions, blocks, bytes })
+        let ranges = texts.iter().map(|_| OnceLock::new()).collect();
+        Some(Self { index: index.to_owned(), texts, ranges, versions, blocks, bytes })
     }
 
     /// All versions, ascending.
@@ -75,60 +85,115 @@ impl Page {
 
     /// Files of the version at this position.
     pub(super) fn files(&self, position: usize) -> Vec<IndexFile> {
-        let mut files = Vec::new();
-        let Some(block) = self.blocks.get(position).and_then(|block| self.bytes.get(block.clone())) else {
-            return files;
-        };
-        let mut reader = Reader::new(block);
-        while let Some(file) = self.file(&mut reader) {
-            files.push(file);
-        }
-        files
+        self.entries(position).map_while(|entry| self.index_file(&entry)).collect()
     }
 
-    fn known(&self, number: u64) -> Option<&str> {
-        let range = self.texts.get(usize::try_from(number).ok()?)?;
-        std::str::from_utf8(self.bytes.get(range.clone())?).ok()
+    /// The same as the resolver sees them.
+    pub(super) fn package_files(&self, position: usize) -> Vec<PackageFile> {
+        self.entries(position).map(|entry| self.package_file(entry)).collect()
     }
 
-    fn file(&self, reader: &mut Reader<'_>) -> Option<IndexFile> {
+    fn entries(&self, position: usize) -> impl Iterator<Item = Entry<'_>> {
+        let block = self.blocks.get(position).and_then(|block| self.bytes.get(block.clone()));
+        let mut reader = Reader::new(block.unwrap_or_default());
+        std::iter::from_fn(move || self.entry(&mut reader))
+    }
+
+    fn known(&self, number: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(self.texts.get(number)?.clone())?).ok()
+    }
+
+    fn entry<'p>(&'p self, reader: &mut Reader<'p>) -> Option<Entry<'p>> {
         let flags = reader.number()?;
         let has = |flag| flags & flag != 0;
-        let filename = reader.text()?.to_owned();
-        let mut url = self.known(reader.number()?)?.to_owned();
-        url.push_str(reader.text()?);
-        if has(ENDS_WITH_NAME) {
-            url.push_str(&filename);
-        }
-        Some(IndexFile {
-            index: self.index.clone(),
-            url: Url::parse(&url).ok()?,
+        let filename = reader.text()?;
+        let beginning = self.known(usize::try_from(reader.number()?).ok()?)?;
+        let end = if has(ENDS_WITH_NAME) { filename } else { "" };
+        Some(Entry {
+            filename,
+            url: [beginning, reader.text()?, end].concat(),
             sha256: if has(HAS_SHA256) { Some(reader.digest()?) } else { None },
             size: if has(HAS_SIZE) { Some(reader.number()?) } else { None },
-            upload_time: if has(HAS_UPLOAD_TIME) { Some(moment(reader.signed()?)?) } else { None },
-            requires_python: if has(HAS_REQUIRES_PYTHON) {
-                Some(self.known(reader.number()?)?.to_owned())
+            uploaded: if has(HAS_UPLOAD_TIME) {
+                Some(Timestamp::from_microsecond(reader.signed()?).ok()?)
             } else {
                 None
             },
-            yanked: if has(IS_YANKED) { Some(reader.text()?.to_owned()) } else { None },
+            requires_python: if has(HAS_REQUIRES_PYTHON) {
+                Some(usize::try_from(reader.number()?).ok().filter(|number| *number < self.texts.len())?)
+            } else {
+                None
+            },
+            yanked: if has(IS_YANKED) { Some(reader.text()?) } else { None },
             metadata_advertised: has(HAS_METADATA),
             metadata_sha256: if has(HAS_METADATA_SHA256) { Some(reader.digest()?) } else { None },
-            provenance: if has(HAS_PROVENANCE) { Some(Url::parse(reader.text()?).ok()?) } else { None },
+            provenance: if has(HAS_PROVENANCE) { Some(reader.text()?) } else { None },
             has_only_weak_hashes: has(HAS_ONLY_WEAK_HASHES),
-            filename,
         })
+    }
+
+    fn index_file(&self, entry: &Entry<'_>) -> Option<IndexFile> {
+        let provenance = match entry.provenance {
+            Some(link) => Some(Url::parse(link).ok()?),
+            None => None,
+        };
+        Some(IndexFile {
+            filename: entry.filename.to_owned(),
+            index: self.index.clone(),
+            url: Url::parse(&entry.url).ok()?,
+            sha256: entry.sha256,
+            size: entry.size,
+            upload_time: entry.uploaded.map(|moment| moment.to_string()),
+            requires_python: entry.requires_python.and_then(|number| self.known(number)).map(str::to_owned),
+            yanked: entry.yanked.map(str::to_owned),
+            metadata_advertised: entry.metadata_advertised,
+            metadata_sha256: entry.metadata_sha256,
+            provenance,
+            has_only_weak_hashes: entry.has_only_weak_hashes,
+        })
+    }
+
+    fn package_file(&self, entry: Entry<'_>) -> PackageFile {
+        let hash = |sha256: Digest| FileHash { algorithm: HashAlgorithm::Sha256, hex: sha256.hex() };
+        PackageFile {
+            filename: entry.filename.to_owned(),
+            url: entry.url,
+            index: self.index.clone(),
+            hashes: entry.sha256.map(hash).into_iter().collect(),
+            size_bytes: entry.size,
+            requires_python: entry.requires_python.and_then(|number| self.range(number)),
+            upload_time_ms: entry.uploaded.map(Timestamp::as_millisecond),
+            yanked: entry.yanked.map_or(Yanked::No, |reason| Yanked::Yes(reason.to_owned())),
+            source: FileSource::Index,
+        }
+    }
+
+    /// The text of this number as a range; what cannot be read counts as absent.
+    fn range(&self, number: usize) -> Option<VersionSpecifiers> {
+        let parse = || self.known(number)?.parse::<LenientVersionSpecifiers>().ok().map(Into::into);
+        self.ranges.get(number)?.get_or_init(parse).clone()
     }
 }
 
-fn moment(microseconds: i64) -> Option<String> {
-    jiff::Timestamp::from_microsecond(microseconds).ok().map(|moment| moment.to_string())
+/// A file as a page keeps it.
+struct Entry<'p> {
+    filename: &'p str,
+    url: String,
+    sha256: Option<Digest>,
+    size: Option<u64>,
+    uploaded: Option<Timestamp>,
+    /// Number of the text.
+    requires_python: Option<usize>,
+    yanked: Option<&'p str>,
+    metadata_advertised: bool,
+    metadata_sha256: Option<Digest>,
+    provenance: Option<&'p str>,
+    has_only_weak_hashes: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::Digest;
     use proptest::prelude::*;
 
     fn file(filename: &str) -> IndexFile {
@@ -169,6 +234,32 @@ mod tests {
     }
 
     #[test]
+    fn the_resolver_sees_what_decides() {
+        let mut files = vec![file("a-2.0-py3-none-any.whl"), file("a-2.0.tar.gz")];
+        files[0].yanked = Some("broken".into());
+        files[1] = IndexFile {
+            sha256: None,
+            upload_time: None,
+            requires_python: Some("?".into()),
+            ..files[1].clone()
+        };
+        let seen = open(&files).package_files(0);
+        let said: Vec<_> = seen.iter().map(|one| (one.filename.as_str(), one.url.as_str())).collect();
+        assert_eq!(
+            said,
+            files.iter().map(|one| (one.filename.as_str(), one.url.as_str())).collect::<Vec<_>>()
+        );
+        assert_eq!(seen[0].hashes[0].hex, files[0].sha256.unwrap().hex());
+        assert_eq!(seen[0].requires_python, ">=3.8".parse().ok());
+        assert_eq!(seen[0].upload_time_ms, Some(1_767_323_045_000));
+        assert_eq!(seen[0].yanked, Yanked::Yes("broken".into()));
+        assert_eq!(
+            (&seen[1].requires_python, seen[1].upload_time_ms, seen[1].hashes.len()),
+            (&None, None, 0)
+        );
+    }
+
+    #[test]
     fn damage_is_found_when_a_page_is_opened() {
         let name = "a".parse().unwrap();
         let bytes = encode(&[file("a-1-py3-none-any.whl"), file("a-2-py3-none-any.whl")], Some(&name));
@@ -186,6 +277,7 @@ mod tests {
             if let Some(page) = Page::open("i", wire::sealed(FORM, &bytes)) {
                 for at in 0..page.versions().len() {
                     page.files(at);
+                    page.package_files(at);
                 }
             }
         }
