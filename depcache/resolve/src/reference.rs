@@ -138,6 +138,8 @@ impl fmt::Debug for Place {
 fn written(path: &str) -> String {
     let is_plain = !path.contains([';', '#', '[', ']', '%', ':', '@', '\\', '"', '\'', '$'])
         && path.trim() == path
+        && !path.split('/').next().is_some_and(|first| first.contains('+'))
+        && !path.starts_with('-')
         && !path.contains(" -");
     if is_plain {
         return path.to_owned();

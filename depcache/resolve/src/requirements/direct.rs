@@ -37,6 +37,7 @@ pub(super) fn direct(text: &str, is_editable: bool) -> Result<Option<Direct>, Ki
     let fragment = Fragment::parse(fragment)?;
     let place = self::place(place, is_editable)?;
     let told = file_name(&place).map(|file| name_of(&file)).transpose()?.flatten();
+    let name = name.or(fragment.name);
     if let (Some(name), Some(told), true) = (&name, &told, is_wheel(&place))
         && name != told
     {
@@ -52,7 +53,7 @@ pub(super) fn direct(text: &str, is_editable: bool) -> Result<Option<Direct>, Ki
         hashes: fragment.hashes,
         content: None,
     };
-    Ok(Some(Direct { name: name.or(fragment.name).or(told), extras: all_extras, reference, marker }))
+    Ok(Some(Direct { name: name.or(told), extras: all_extras, reference, marker }))
 }
 
 type Named<'t> = (Option<PackageName>, &'t str, &'t str);
@@ -132,7 +133,8 @@ fn marker(line: &str, text: &str) -> Result<MarkerTree, Kind> {
 
 /// Paths may hold `#`: only what looks like a fragment of pip's is one.
 fn split_fragment(place: &str) -> (&str, &str) {
-    match place.rsplit_once('#') {
+    let split = if place.contains("://") { place.split_once('#') } else { place.rsplit_once('#') };
+    match split {
         Some((before, fragment)) if place.contains("://") || fragment.contains('=') => (before, fragment),
         _ => (place, ""),
     }
