@@ -114,25 +114,19 @@ impl<'a> Provider<'a> {
         let mut fitting = listing.preferred(policy, range);
         let chosen = fitting.next().cloned();
         if let (Some(version), true) = (&chosen, self.is_batch_due(name)) {
+            let facts = self.graph.catalogue.facts;
+            let file = |version: &Version| listing.candidate(version)?.files.first();
+            // With a filled cache, looking at fifty versions for nothing would take longer than the rest of the search, and
+            // what the search never asks for would be fetched anew each time.
+            if file(version).is_some_and(|file| facts.is_metadata_at_hand(file)) {
+                return Ok(chosen);
+            }
             // What each version of another package pins anew (botocore by boto3) has nothing else in range; its next
             // versions are asked for soon all the same.
             let later = listing.preferred(policy, &everything).skip_while(|other| *other != version).skip(1);
-            let facts = self.graph.catalogue.facts;
-            let mut next = fitting
-                .chain(later)
-                .take(PREFETCH_BATCH)
-                .filter_map(|version| listing.candidate(version)?.files.first())
-                .peekable();
-            // Whatever comes before the next batch is at hand: with a filled cache, looking at fifty versions for nothing
-            // would take longer than the rest of the search.
-            let mut at_hand = 0;
-            while at_hand < TRIES_PER_BATCH && next.next_if(|file| facts.is_metadata_at_hand(file)).is_some()
-            {
-                at_hand += 1;
-            }
-            if at_hand < TRIES_PER_BATCH {
-                facts.prefetch(&next.map(Prefetch::Metadata).collect::<Vec<_>>());
-            }
+            let next: Vec<_> =
+                fitting.chain(later).take(PREFETCH_BATCH).filter_map(file).map(Prefetch::Metadata).collect();
+            facts.prefetch(&next);
         }
         Ok(chosen)
     }
