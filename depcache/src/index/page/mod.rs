@@ -9,7 +9,7 @@ mod wire;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use depcache_resolve::facts::HashAlgorithm;
+use depcache_resolve::HashAlgorithm;
 use depcache_resolve::{FileHash, FileSource, PackageFile, Yanked};
 use domain::Digest;
 use jiff::Timestamp;
