@@ -11,7 +11,7 @@ use super::table::Seen;
 use crate::failure::Failure;
 use crate::ledger::{Entry, start_ticks};
 use crate::process::{self, until};
-use crate::services::Service;
+use crate::services::{Service, blocked_readers};
 use crate::{airflow, process::Program};
 
 /// A killed server is gone at once.
@@ -24,6 +24,8 @@ const REDIS_AWAY: Duration = Duration::from_secs(20);
 const POSTGRES_AWAY: Duration = Duration::from_secs(10);
 /// How long S3 is away.
 const S3_AWAY: Duration = Duration::from_secs(30);
+/// A worker's blocking read of its queues ends (kombu asks anew each second).
+const READ_END: Duration = Duration::from_secs(10);
 /// A triggered task is sent.
 const QUEUED: Duration = Duration::from_secs(30);
 /// Everything catches up.
@@ -69,8 +71,16 @@ pub(super) async fn redis_empty(scene: &Scene<'_>) -> Result<Seen, Failure> {
     })
 }
 
-/// Starts a run and waits until its message lies in Redis.
+/// Starts a run and waits until its message lies in Redis. All workers stand still.
 async fn queued(scene: &Scene<'_>) -> Result<String, Failure> {
+    until("no worker reads from Redis", READ_END, || async {
+        match blocked_readers(scene.watch.state).await {
+            Ok(0) => Ok(()),
+            Ok(readers) => Err(format!("{readers} in a blocking read")),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await?;
     let run = scene.trigger("redis-lost", json!({"seconds": 1})).await?;
     until("a message waits in Redis", QUEUED, || async {
         let facts =

@@ -18,6 +18,11 @@ pub(crate) async fn start(state: &State) -> Result<(), Failure> {
     postgres::wait(state, &postgres).await
 }
 
+/// How many of Redis's clients stand in a blocking read of a queue.
+pub(crate) async fn blocked_readers(state: &State) -> std::io::Result<u64> {
+    redis::blocked(state).await
+}
+
 /// Before a server is started again on a port that is taken.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 use crate::failure::Failure;
 use crate::ledger::Entry;
@@ -27,4 +29,19 @@ pub(super) async fn wait(state: &State, entry: &Entry) -> Result<(), Failure> {
         broker.ping().await.map_err(|error| error.to_string())
     })
     .await
+}
+
+/// How many clients stand in a blocking read of a queue (`blocked_clients`). A client that stands still is one of them
+/// until its read ends: what is pushed before then goes to it, and lies in no queue.
+pub(super) async fn blocked(state: &State) -> std::io::Result<u64> {
+    const FIELD: &str = "blocked_clients:";
+    let mut stream = TcpStream::connect(("127.0.0.1", state.ports().redis)).await?;
+    stream.write_all(b"INFO clients\r\n").await?;
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some(count) = line.strip_prefix(FIELD) {
+            return count.trim().parse().map_err(std::io::Error::other);
+        }
+    }
+    Err(std::io::Error::other("Redis does not say how many clients are blocked"))
 }
