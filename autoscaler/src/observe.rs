@@ -71,6 +71,7 @@ pub(crate) async fn demand(broker: &Broker, queues: &[String]) -> Result<Demand,
     for queue in facts.queues.into_values() {
         demand.ready += queue.ready;
         demand.duplicates += queue.duplicates;
+        demand.covered += queue.covered;
         demand.expired += queue.expired;
         demand.unread += queue.unread;
         demand.in_flight += queue.in_flight;

@@ -9,6 +9,9 @@ pub struct Demand {
     pub ready: u64,
     /// Messages that stand for work already counted.
     pub duplicates: u64,
+    /// Of the duplicates, the distinct work for which a message in flight stands.
+    #[serde(default)]
+    pub covered: u64,
     /// Messages whose token has ended.
     pub expired: u64,
     /// Messages counted without being read.

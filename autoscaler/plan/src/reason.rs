@@ -15,6 +15,7 @@ pub enum Reason {
     Expired { messages: u64 },
     Unread { messages: u64 },
     Orphans { messages: u64 },
+    LeftBehind { ready: u64 },
     Pending { messages: u64 },
     SlotPerTask { ready: u64 },
     TooLateToQueue { ready: u64, waited_ms: u64, wait_s: u64 },
@@ -76,7 +77,15 @@ impl fmt::Display for Reason {
             Self::Orphans { messages } => {
                 write!(
                     f,
-                    "{messages} messages in flight are on no worker of this pool (left behind or elsewhere): not counted"
+                    "not counted: {} in flight on no worker of this pool (left behind or elsewhere)",
+                    Count(*messages, "message")
+                )
+            }
+            Self::LeftBehind { ready } => {
+                write!(
+                    f,
+                    "counted after all: {} that the scheduler sent again, for the first message is among these",
+                    Count(*ready, "waiting task")
                 )
             }
             Self::Pending { messages } => {

@@ -25,9 +25,15 @@ pub(crate) fn wanted(
     for worker in facts.workers.iter().filter(|worker| worker.phase == Phase::Silent) {
         reasons.push(Reason::Silent { worker: worker.name.clone() });
     }
-    let pending = pending(demand, facts, slots_per_worker, state, now_ms, reasons);
-    let slots =
-        busy + pending + slots_for_waiting(demand.ready, waited_ms, facts.service_ms, policy, reasons);
+    let (pending, orphans) = unaccounted(demand, facts, slots_per_worker, state, now_ms, reasons);
+    // Work sent anew while a lost message still stands for it. Should that message run elsewhere instead, a
+    // worker is started in vain; the other mistake would let the work wait for the visibility timeout.
+    let left_behind = demand.covered.min(orphans);
+    if left_behind > 0 {
+        reasons.push(Reason::LeftBehind { ready: left_behind });
+    }
+    let ready = demand.ready + left_behind;
+    let slots = busy + pending + slots_for_waiting(ready, waited_ms, facts.service_ms, policy, reasons);
     let workers = slots.div_ceil(u64::from(slots_per_worker));
     if slots > 0 {
         reasons.push(Reason::Sized { slots, slots_per_worker, workers });
@@ -75,21 +81,21 @@ fn waited(demand: &Demand, state: &mut State, now_ms: u64) -> u64 {
     state.heads.values().map(|&since| now_ms.saturating_sub(since)).max().unwrap_or(0)
 }
 
-/// Tasks in flight that no worker of ours reports: for a moment they count as running, then as somebody
-/// else's (left behind by a killed worker, or running on workers outside this pool).
-fn pending(
+/// Tasks in flight that no worker of ours reports, as pending and orphans: for a moment they count as running,
+/// then as somebody else's (left behind by a killed worker, or running on workers outside this pool).
+fn unaccounted(
     demand: &Demand,
     facts: &Facts,
     slots_per_worker: u32,
     state: &mut State,
     now_ms: u64,
     reasons: &mut Vec<Reason>,
-) -> u64 {
+) -> (u64, u64) {
     let accounted: u64 = facts.workers.iter().map(|worker| occupied(worker, slots_per_worker)).sum();
     let messages = demand.in_flight.saturating_sub(accounted);
     if messages == 0 {
         state.unaccounted_since = None;
-        return 0;
+        return (0, 0);
     }
     let since = *state.unaccounted_since.get_or_insert(now_ms);
     // A worker that never consumed cannot have taken anything.
@@ -97,10 +103,10 @@ fn pending(
     let is_recent = now_ms.saturating_sub(since) < ACCOUNTED_WITHIN_MS;
     if is_recent && facts.workers.iter().any(could_have_taken) {
         reasons.push(Reason::Pending { messages });
-        return messages;
+        return (messages, 0);
     }
     reasons.push(Reason::Orphans { messages });
-    0
+    (0, messages)
 }
 
 /// Slots so that every waiting task starts within the objective: as many tasks share a slot, one after the

@@ -14,6 +14,10 @@ pub struct QueueFacts {
     pub ready: u64,
     /// Messages for work that another message in the queue, or a running task, already stands for.
     pub duplicates: u64,
+    /// Of the duplicates, the distinct work for which a message in flight stands. It is demand after all when
+    /// that message was left behind: Airflow 2 sends a retry with the same words as the lost attempt, which
+    /// Redis still lists as in flight until its visibility timeout.
+    pub covered: u64,
     /// Messages whose token has ended: whoever takes them can only fail them.
     pub expired: u64,
     /// Messages beyond the part that is read, so neither duplicates nor expired ones are known there.
@@ -45,22 +49,29 @@ pub fn count(
         queues.keys().map(|queue| (queue.clone(), QueueFacts::default())).collect();
     // A task that runs while a second message for it waits is no demand: the worker that takes the message
     // is told by the API server that the task is not to be run.
-    let mut seen = HashSet::new();
+    let mut taken = HashSet::new();
     for (message, queue) in unacked.iter().filter_map(|raw| Message::decode_unacked(raw)) {
         if let Some(facts) = facts.get_mut(&queue) {
             facts.in_flight += 1;
         }
-        seen.insert(message.work_key());
+        taken.insert(message.work_key());
     }
+    let mut seen = HashSet::new();
     for (queue, raw) in queues {
         if let Some(facts) = facts.get_mut(queue) {
-            count_queue(facts, raw, &mut seen, now_s);
+            count_queue(facts, raw, &taken, &mut seen, now_s);
         }
     }
     facts
 }
 
-fn count_queue(facts: &mut QueueFacts, raw: &RawQueue, seen: &mut HashSet<String>, now_s: u64) {
+fn count_queue(
+    facts: &mut QueueFacts,
+    raw: &RawQueue,
+    taken: &HashSet<String>,
+    seen: &mut HashSet<String>,
+    now_s: u64,
+) {
     let read = raw.read.len() as u64;
     // A message can arrive between the commands of one round trip.
     facts.messages = raw.messages.max(read);
@@ -71,13 +82,18 @@ fn count_queue(facts: &mut QueueFacts, raw: &RawQueue, seen: &mut HashSet<String
             facts.ready += 1;
             continue;
         };
+        let work = message.work_key();
+        let is_covered = taken.contains(&work);
         if message.is_expired(now_s) {
             facts.expired += 1;
-        } else if seen.insert(message.work_key()) {
+        } else if !seen.insert(work) {
+            facts.duplicates += 1;
+        } else if is_covered {
+            facts.duplicates += 1;
+            facts.covered += 1;
+        } else {
             facts.ready += 1;
             facts.head.get_or_insert(message.celery_id);
-        } else {
-            facts.duplicates += 1;
         }
     }
 }

@@ -39,6 +39,7 @@ proptest! {
         let facts = count(&queues, &unacked, 0).remove("q").unwrap();
         prop_assert_eq!(facts.messages, messages);
         prop_assert_eq!(facts.ready + facts.duplicates + facts.expired, messages);
+        prop_assert!(facts.covered <= facts.duplicates.min(facts.in_flight));
         prop_assert_eq!(facts.unread, more);
         prop_assert!(facts.in_flight <= running.len() as u64);
     }

@@ -62,6 +62,11 @@ async fn facts_cover_priorities_in_flight_and_duplicates() {
     assert_eq!(default.head.as_deref(), Some("c1"));
     let heavy = &facts.queues["heavy"];
     assert_eq!((heavy.messages, heavy.ready, heavy.duplicates, heavy.in_flight), (1, 0, 1, 1));
+    assert_eq!(
+        (default.covered, heavy.covered),
+        (0, 1),
+        "the running task may be lost, `c3` repeats a waiting one"
+    );
     assert_eq!((facts.in_flight_total, facts.in_flight_unread), (1, 0));
 }
 

@@ -167,7 +167,7 @@ fn what_does_not_count_is_said() {
         2 tasks waiting, 0 running on workers that stay; the next one has waited 0.0 s
         not counted: 4 messages for work already counted (sent again by the scheduler)
         not counted: 3 messages with an expired token, which no worker could run
-        5 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
+        not counted: 5 messages in flight on no worker of this pool (left behind or elsewhere)
         a slot for each of 2 waiting tasks: how long tasks take is not known yet
         2 slots needed: 1 worker of 4
         1 to start
@@ -181,7 +181,75 @@ fn what_does_not_count_is_said() {
         3 slots needed: 1 worker of 4
     113 s: -
         0 tasks waiting, 1 running on workers that stay
-        2 messages in flight are on no worker of this pool (left behind or elsewhere): not counted
+        not counted: 2 messages in flight on no worker of this pool (left behind or elsewhere)
+        1 slot needed: 1 worker of 4
+    ");
+}
+
+#[test]
+fn a_retry_is_not_hidden_by_the_lost_attempt() {
+    insta::assert_snapshot!(tell(r#"
+        [[step]]
+        at_s = 100
+        ready = 0
+        in_flight = 1
+        workers = ["w1 ready 1 90"]
+        [[step]]
+        at_s = 106
+        ready = 0
+        in_flight = 1
+        workers = ["w1 ready 0 90"]
+        [[step]]
+        at_s = 141
+        ready = 0
+        in_flight = 1
+        workers = ["w1 drained 0 140"]
+        [[step]]
+        at_s = 142
+        ready = 0
+        duplicates = 1
+        covered = 1
+        in_flight = 1
+        workers = ["w1 stopping 0 142"]
+        [[step]]
+        at_s = 150
+        ready = 0
+        in_flight = 2
+        workers = ["w2 ready 1 145"]
+        [[step]]
+        at_s = 151
+        ready = 0
+        duplicates = 1
+        covered = 1
+        in_flight = 1
+        workers = ["w2 ready 1 145"]
+    "#), @"
+    100 s: -
+        0 tasks waiting, 1 running on workers that stay
+        1 slot needed: 1 worker of 4
+    106 s: -
+        0 tasks waiting, 0 running on workers that stay
+        counted as running: 1 task just taken
+        1 slot needed: 1 worker of 4
+    141 s: stop w1
+        0 tasks waiting, 0 running on workers that stay
+        not counted: 1 message in flight on no worker of this pool (left behind or elsewhere)
+        w1 is stopped: drained, no task left
+    142 s: start 1
+        0 tasks waiting, 0 running on workers that stay
+        not counted: 1 message for work already counted (sent again by the scheduler)
+        not counted: 1 message in flight on no worker of this pool (left behind or elsewhere)
+        counted after all: 1 waiting task that the scheduler sent again, for the first message is among these
+        a slot for each of 1 waiting task: how long tasks take is not known yet
+        1 slot needed: 1 worker of 4
+        1 to start
+    150 s: -
+        0 tasks waiting, 1 running on workers that stay
+        not counted: 1 message in flight on no worker of this pool (left behind or elsewhere)
+        1 slot needed: 1 worker of 4
+    151 s: -
+        0 tasks waiting, 1 running on workers that stay
+        not counted: 1 message for work already counted (sent again by the scheduler)
         1 slot needed: 1 worker of 4
     ");
 }

@@ -23,6 +23,8 @@ struct Step {
     #[serde(default)]
     duplicates: u64,
     #[serde(default)]
+    covered: u64,
+    #[serde(default)]
     expired: u64,
     #[serde(default)]
     in_flight: Option<u64>,
@@ -58,6 +60,7 @@ pub(crate) fn tell(scenario: &str) -> String {
         let demand = step.ready.map(|ready| Demand {
             ready,
             duplicates: step.duplicates,
+            covered: step.covered,
             expired: step.expired,
             unread: 0,
             in_flight: step.in_flight.unwrap_or(busy),
