@@ -124,8 +124,10 @@ impl<'a> Provider<'a> {
             // What each version of another package pins anew (botocore by boto3) has nothing else in range; its next
             // versions are asked for soon all the same.
             let later = listing.preferred(policy, &everything).skip_while(|other| *other != version).skip(1);
-            let next: Vec<_> =
-                fitting.chain(later).take(PREFETCH_BATCH).filter_map(file).map(Prefetch::Metadata).collect();
+            // Pre-releases come after all stable versions, for whoever finds nothing else.
+            let is_likely = |other: &&Version| other.is_stable() || !version.is_stable();
+            let next = fitting.chain(later).take_while(is_likely).take(PREFETCH_BATCH);
+            let next: Vec<_> = next.filter_map(file).map(Prefetch::Metadata).collect();
             facts.prefetch(&next);
         }
         Ok(chosen)

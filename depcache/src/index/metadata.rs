@@ -8,7 +8,7 @@ use domain::Digest;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 
-use super::remote_wheel::{Found, METADATA_LIMIT_BYTES, Tail, read_metadata};
+use super::remote_wheel::{Found, METADATA_LIMIT_BYTES, Need, Parts, read_metadata};
 use super::{Index, IndexError, IndexFile, memo};
 
 /// First ranged request: the directory and METADATA of nearly every wheel.
@@ -135,7 +135,8 @@ impl Index {
             return self.read_whole(file).await;
         }
         let mut range = format!("bytes=-{TAIL_BYTES}");
-        let mut known: Option<(u64, u64, Bytes)> = None;
+        let mut asked_bytes = TAIL_BYTES;
+        let mut parts: Option<Parts> = None;
         for _ in 0..RANGES_LIMIT {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -154,31 +155,35 @@ impl Index {
                 return Err(IndexError::NotFound { url: file.url.to_string() });
             }
             let part = answer.headers.get(CONTENT_RANGE).and_then(|value| parse_range(value.to_str().ok()?));
+            let length = answer.body.len() as u64;
             let (start, total) = match (answer.status, part) {
                 (StatusCode::PARTIAL_CONTENT, Some(part)) => part,
                 (StatusCode::OK, _) => {
-                    self.inner.forget_ranges(&file.url);
-                    (0, answer.body.len() as u64)
+                    // A file that is smaller than the part may be sent as a whole (RFC 9110, 14.1.2).
+                    if length > asked_bytes {
+                        self.inner.forget_ranges(&file.url);
+                    }
+                    (0, length)
                 }
                 _ => break,
             };
-            let (start, bytes) = match known.take() {
-                Some((later, _, tail)) if start + answer.body.len() as u64 == later => {
-                    (start, [answer.body, tail].concat().into())
-                }
-                _ => (start, answer.body),
-            };
-            match Tail::new(total, start, bytes.clone()).metadata() {
+            let parts = parts.get_or_insert_with(|| Parts::of(total));
+            parts.add(start, answer.body);
+            let needed = match parts.metadata() {
                 Found::Metadata(metadata) => return Ok(metadata.into()),
                 Found::Broken(what) => {
                     return Err(IndexError::BrokenWheel { filename: file.filename.clone(), what });
                 }
-                Found::More(offset) => {
-                    let Some(end) = start.checked_sub(1) else { break };
-                    range = format!("bytes={offset}-{end}");
-                    known = Some((start, total, bytes));
+                Found::More(Need::Directory(needed)) => needed,
+                Found::More(Need::Member(hole)) => {
+                    hole.start..hole.end.min(hole.start + asked_bytes.max(TAIL_BYTES) * 2)
                 }
+            };
+            asked_bytes = needed.end.saturating_sub(needed.start);
+            if asked_bytes == 0 || asked_bytes > METADATA_LIMIT_BYTES {
+                break;
             }
+            range = format!("bytes={}-{}", needed.start, needed.end - 1);
         }
         self.read_whole(file).await
     }

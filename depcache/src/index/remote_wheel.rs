@@ -1,7 +1,10 @@
 //! METADATA out of a wheel that is not here: the central directory and the member lie in the last
-//! kilobytes, so one ranged request mostly suffices.
+//! kilobytes, so one ranged request mostly suffices. Some wheels (numpy's, scipy's) have METADATA in front: then
+//! the directory says where, and the member alone is asked for.
 
+use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use bytes::Bytes;
 use zip::ZipArchive;
@@ -9,69 +12,125 @@ use zip::ZipArchive;
 /// Largest METADATA that is read; real ones are below 300 kB.
 pub(super) const METADATA_LIMIT_BYTES: u64 = 16 << 20;
 
-/// The last part of a file of `total` bytes, readable like the whole file.
-pub(super) struct Tail {
-    pub(super) total: u64,
-    /// Offset of the first byte of `bytes`.
-    pub(super) start: u64,
-    pub(super) bytes: Bytes,
-    at: u64,
-    missing: Option<u64>,
+/// A file of which only parts are here, readable like the whole.
+pub(super) struct Parts {
+    total: u64,
+    /// Offset and content of each part, in any order.
+    parts: Vec<(u64, Bytes)>,
 }
 
-/// What reading a tail gave.
+/// What reading the parts gave.
 pub(super) enum Found {
     Metadata(Vec<u8>),
-    /// Bytes from this offset on are needed too.
-    More(u64),
+    /// More of the file is needed.
+    More(Need),
     Broken(String),
 }
 
-impl Tail {
-    pub(super) fn new(total: u64, start: u64, bytes: Bytes) -> Self {
-        Self { total, start, bytes, at: 0, missing: None }
+/// Bytes without which METADATA cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// All of these: the directory begins there, or before.
+    Directory(Range<u64>),
+    /// The member is read from here on; how long it is, is not known. It ends before the second offset.
+    Member(Range<u64>),
+}
+
+impl Parts {
+    /// Of a file of `total` bytes, of which nothing is here yet.
+    pub(super) fn of(total: u64) -> Self {
+        Self { total, parts: Vec::new() }
+    }
+
+    /// Adds the bytes at `start`.
+    pub(super) fn add(&mut self, start: u64, bytes: Bytes) {
+        self.parts.push((start, bytes));
     }
 
     /// Reads the METADATA of the wheel, or says what is needed for it.
-    pub(super) fn metadata(mut self) -> Found {
-        let read = read_metadata(&mut self);
-        match (read, self.missing) {
+    pub(super) fn metadata(&self) -> Found {
+        let missing = Cell::new(None);
+        let archive = match ZipArchive::new(Reader { parts: self, at: 0, missing: &missing }) {
+            Ok(archive) => archive,
+            Err(error) => {
+                return match missing.get() {
+                    Some(from) => Found::More(Need::Directory(from..self.begin_of_end())),
+                    None => Found::Broken(format!("no zip archive ({error})")),
+                };
+            }
+        };
+        // The search for the archive's end looked further back than it had to.
+        missing.set(None);
+        match (read_member(archive), missing.get()) {
             (Ok(bytes), _) => Found::Metadata(bytes),
-            (Err(_), Some(offset)) => Found::More(offset),
+            (Err(_), Some(from)) => Found::More(Need::Member(from..self.end_of_hole(from))),
             (Err(what), None) => Found::Broken(what),
         }
     }
+
+    /// The part that `offset` lies in: its bytes from there on.
+    fn at(&self, offset: u64) -> Option<&[u8]> {
+        self.parts.iter().find_map(|(start, bytes)| {
+            let skip = usize::try_from(offset.checked_sub(*start)?).ok()?;
+            bytes.get(skip..).filter(|rest| !rest.is_empty())
+        })
+    }
+
+    fn end_of_hole(&self, offset: u64) -> u64 {
+        let later = self.parts.iter().map(|(start, _)| *start).filter(|start| *start > offset);
+        later.min().unwrap_or(self.total)
+    }
+
+    /// Where the bytes begin that reach to the end of the file without a hole.
+    fn begin_of_end(&self) -> u64 {
+        let mut begin = self.total;
+        let joined = |begin: u64| {
+            let ends_there =
+                |(start, bytes): &&(u64, Bytes)| *start < begin && start + bytes.len() as u64 == begin;
+            self.parts.iter().find(ends_there).map(|(start, _)| *start)
+        };
+        while let Some(earlier) = joined(begin) {
+            begin = earlier;
+        }
+        begin
+    }
 }
 
-impl Read for &mut Tail {
+struct Reader<'a> {
+    parts: &'a Parts,
+    at: u64,
+    /// The lowest offset that was read and is not here.
+    missing: &'a Cell<Option<u64>>,
+}
+
+impl Read for Reader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.total || out.is_empty() {
+        if self.at >= self.parts.total || out.is_empty() {
             return Ok(0);
         }
-        if self.at < self.start {
-            // Zeros stand for what is not here: the search for the archive's end looks further back than it
-            // must. Where content was needed, its checksum fails, and the bytes are asked for.
-            self.missing = Some(self.missing.map_or(self.at, |known| known.min(self.at)));
-            let length = usize::try_from(self.start - self.at).unwrap_or(usize::MAX).min(out.len());
+        let length = if let Some(here) = self.parts.at(self.at) {
+            let length = here.len().min(out.len());
+            out[..length].copy_from_slice(&here[..length]);
+            length
+        } else {
+            // Zeros stand for what is not here. Where content was needed, its checksum fails, and the bytes are
+            // asked for.
+            let hole = self.parts.end_of_hole(self.at) - self.at;
+            self.missing.set(Some(self.missing.get().map_or(self.at, |known| known.min(self.at))));
+            let length = usize::try_from(hole).unwrap_or(usize::MAX).min(out.len());
             out[..length].fill(0);
-            self.at += length as u64;
-            return Ok(length);
-        }
-        let from = self.at - self.start;
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let available = self.bytes.get(from..).unwrap_or_default();
-        let length = available.len().min(out.len());
-        out[..length].copy_from_slice(&available[..length]);
+            length
+        };
         self.at += length as u64;
         Ok(length)
     }
 }
 
-impl Seek for &mut Tail {
+impl Seek for Reader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let target = match to {
             SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::End(delta) => self.total.checked_add_signed(delta),
+            SeekFrom::End(delta) => self.parts.total.checked_add_signed(delta),
             SeekFrom::Current(delta) => self.at.checked_add_signed(delta),
         };
         self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -81,7 +140,10 @@ impl Seek for &mut Tail {
 
 /// Reads `*.dist-info/METADATA` at the root of a wheel. The error says what is wrong.
 pub(crate) fn read_metadata(wheel: impl Read + Seek) -> Result<Vec<u8>, String> {
-    let mut archive = ZipArchive::new(wheel).map_err(|error| format!("no zip archive ({error})"))?;
+    read_member(ZipArchive::new(wheel).map_err(|error| format!("no zip archive ({error})"))?)
+}
+
+fn read_member(mut archive: ZipArchive<impl Read + Seek>) -> Result<Vec<u8>, String> {
     // A name that cannot be decoded is not the one looked for.
     let mut names = archive.file_names().filter_map(Result::ok).filter(|name| {
         name.strip_suffix("/METADATA").is_some_and(|dir| dir.ends_with(".dist-info") && !dir.contains('/'))
@@ -124,14 +186,44 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
+    fn parts_of(wheel: &[u8], here: &[(usize, usize)]) -> Parts {
+        let mut parts = Parts::of(wheel.len() as u64);
+        for &(start, end) in here {
+            parts.add(start as u64, Bytes::copy_from_slice(&wheel[start..end]));
+        }
+        parts
+    }
+
     #[test]
     fn the_tail_suffices_or_says_what_is_missing() {
-        let tail_of = |bytes: &[u8], length: usize| {
-            let start = bytes.len() - length;
-            Tail::new(bytes.len() as u64, start as u64, Bytes::copy_from_slice(&bytes[start..])).metadata()
+        let tail =
+            |bytes: &[u8], length: usize| parts_of(bytes, &[(bytes.len() - length, bytes.len())]).metadata();
+        assert!(matches!(tail(&wheel(false), 1000), Found::Metadata(m) if m == b"Name: a\n"));
+        assert!(matches!(tail(&[0; 2000], 2000), Found::Broken(_)));
+    }
+
+    #[test]
+    fn metadata_in_front_is_asked_for_alone() {
+        let wheel = wheel(true);
+        let end = (wheel.len() - 1000, wheel.len());
+        let Found::More(need) = parts_of(&wheel, &[end]).metadata() else { panic!("it lies in front") };
+        assert_eq!(need, Need::Member(0..end.0 as u64), "not what lies between");
+        let Found::More(need) = parts_of(&wheel, &[end, (0, 20)]).metadata() else { panic!("cut off") };
+        assert_eq!(need, Need::Member(20..end.0 as u64), "only what is not here");
+        let found = parts_of(&wheel, &[end, (0, 20), (20, 300)]).metadata();
+        assert!(matches!(found, Found::Metadata(m) if m == b"Name: a\n"));
+    }
+
+    #[test]
+    fn a_directory_that_begins_before_the_tail_is_completed() {
+        let wheel = wheel(false);
+        let (cut, end) = (wheel.len() - 30, wheel.len());
+        let Found::More(Need::Directory(need)) = parts_of(&wheel, &[(cut, end)]).metadata() else {
+            panic!("no directory there")
         };
-        assert!(matches!(tail_of(&wheel(false), 1000), Found::Metadata(m) if m == b"Name: a\n"));
-        assert!(matches!(tail_of(&wheel(true), 1000), Found::More(0)));
-        assert!(matches!(tail_of(&[0; 2000], 2000), Found::Broken(_)));
+        assert_eq!(need.end, cut as u64);
+        let from = usize::try_from(need.start).unwrap();
+        let found = parts_of(&wheel, &[(cut, end), (from, cut)]).metadata();
+        assert!(matches!(found, Found::Metadata(m) if m == b"Name: a\n"));
     }
 }

@@ -28,6 +28,9 @@ def wheel(name, version):
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/RECORD": "",
     }
+    if name == "gamma":
+        # METADATA in front, as numpy has it.
+        members = {f"{info}/METADATA": members.pop(f"{info}/METADATA"), "gamma.bin": "x" * 400_000, **members}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for path, text in members.items():
@@ -68,12 +71,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name, version = rest.split("/")[-1].split("-")[:2]
         body = wheel(name, version)
         if kind == "ranges" and span:
-            start = max(0, len(body) + int(span.removeprefix("bytes=")))
-            return self.answer(206, body[start:], Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
+            first, last = span.removeprefix("bytes=").split("-")
+            start = int(first) if first else max(0, len(body) - int(last))
+            end = int(last) if first else len(body) - 1
+            return self.answer(206, body[start : end + 1], Content_Range=f"bytes {start}-{end}/{len(body)}")
         self.answer(200, body)
 
     def page(self, kind, name):
-        versions = {"plain": {"alpha": ["1.0"], "beta": ["1.0"]}, "newer": {"alpha": ["2.0"]}, "empty": {}}
+        versions = {"plain": {"alpha": ["1.0"], "beta": ["1.0"], "gamma": ["1.0"]}, "newer": {"alpha": ["2.0"]}, "empty": {}}
         offered = versions.get(kind, versions["plain"]).get(name)
         if offered is None:
             return self.answer(404)
