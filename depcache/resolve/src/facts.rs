@@ -194,6 +194,14 @@ pub trait Facts {
         false
     }
 
+    /// Waits until [`Facts::files`] or [`Facts::metadata`] would answer this question without waiting, or until that is
+    /// in vain: true. False when, before that, the files of a package that was announced have come; then what is asked
+    /// next of that package can be announced meanwhile.
+    fn wait(&self, question: Prefetch<'_>) -> bool {
+        let _ = question;
+        true
+    }
+
     /// Advice: these questions come soon, probably. Must not block.
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
         let _ = soon;

@@ -71,6 +71,13 @@ impl<'a> Provider<'a> {
         if let Some(known) = self.edges.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
+        if let Some(name) = package.name()
+            && !self.graph.is_base(name, version)
+            && let Some(listing) = self.graph.catalogue.known(name)
+            && let Some(candidate) = listing.candidate(version)
+        {
+            self.wait(Prefetch::Metadata(&candidate.files[0]));
+        }
         let made = self.graph.of(package, version).map_err(|source| facts(package, source))?;
         let made = Rc::new(made);
         self.edges.borrow_mut().insert(key, Rc::clone(&made));
@@ -95,6 +102,9 @@ impl<'a> Provider<'a> {
             if installed.protection.is_some() {
                 return Ok(None);
             }
+        }
+        if self.announced.borrow().contains(name) && self.graph.catalogue.known(name).is_none() {
+            self.wait(Prefetch::Files(name));
         }
         let listing = self.graph.catalogue.listing(name)?;
         if let Some(preferred) = self.preferences.get(name)
@@ -139,6 +149,14 @@ impl<'a> Provider<'a> {
         let count = tries.entry(name.clone()).or_default();
         *count += 1;
         count.is_multiple_of(TRIES_PER_BATCH)
+    }
+
+    /// Waits for the answer. Of packages whose files come meanwhile, the metadata is announced: a chain of answers takes
+    /// as long as its slowest branch, not as all of them.
+    fn wait(&self, question: Prefetch<'_>) {
+        while !self.graph.catalogue.facts.wait(question) {
+            self.announce();
+        }
     }
 
     /// Announces metadata of the likely versions of undecided packages whose files are known by now.

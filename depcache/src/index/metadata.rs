@@ -1,7 +1,6 @@
 //! Metadata of wheels: `.metadata` beside the file, else the end of the file, else the whole file.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use domain::Digest;
@@ -12,9 +11,7 @@ use super::remote_wheel::{Found, METADATA_LIMIT_BYTES, Need, Parts, read_metadat
 use super::{Index, IndexError, IndexFile, memo};
 
 /// First ranged request: the directory and METADATA of nearly every wheel.
-const TAIL_BYTES: u64 = 64 << 10;
-/// After this many unpromised `.metadata` files in a row that were absent, an index is no longer asked.
-const MISSES_LIMIT: u32 = 8;
+const TAIL_BYTES: u64 = 32 << 10;
 /// Ranged requests for one wheel before the whole file is fetched.
 const RANGES_LIMIT: u32 = 4;
 
@@ -95,30 +92,19 @@ impl Index {
         Ok(Arc::new(metadata))
     }
 
-    /// `<url>.metadata`, also where the index does not promise it: some serve it without saying so.
+    /// `<url>.metadata`, where the index promises it (PEP 658). Elsewhere it is not tried: to learn that a file is
+    /// absent can take an index a hundred times as long as a part of one that is there.
     async fn beside(&self, file: &IndexFile) -> Result<Option<Bytes>, IndexError> {
-        let inner = &self.inner;
-        let promised = file.metadata_advertised;
-        let hopeless = inner.unadvertised_misses.load(Ordering::Relaxed) >= MISSES_LIMIT
-            && inner.unadvertised_hits.load(Ordering::Relaxed) == 0;
-        if !promised && hopeless {
+        if !file.metadata_advertised {
             return Ok(None);
         }
         let mut url = file.url.clone();
         url.set_path(&format!("{}.metadata", url.path()));
-        let answer = inner.http.get(&url, HeaderMap::new(), METADATA_LIMIT_BYTES).await;
-        let answer = match answer {
-            // Object stores behind an index answer 403 for what is absent.
-            Err(IndexError::Denied { .. }) if !promised => None,
-            Err(error) => return Err(error),
-            Ok(answer) if answer.status.is_success() => Some(answer.body),
-            Ok(_) => None,
-        };
-        if !promised {
-            let seen = if answer.is_some() { &inner.unadvertised_hits } else { &inner.unadvertised_misses };
-            seen.fetch_add(1, Ordering::Relaxed);
+        let answer = self.inner.http.get(&url, HeaderMap::new(), METADATA_LIMIT_BYTES).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
         }
-        let Some(body) = answer else { return Ok(None) };
+        let body = answer.body;
         if let Some(expected) = file.metadata_sha256 {
             let actual = Digest::of(&body);
             if actual != expected {

@@ -41,7 +41,6 @@ pub use settings::{IndexAddress, Settings, SettingsError, Sources, Strategy};
 pub use simple::{IndexFile, PageError};
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use reqwest::Url;
@@ -65,10 +64,6 @@ struct Inner {
     pages: Memo<String, Arc<ProjectFiles>>,
     metadata: Memo<String, Arc<CoreMetadata>>,
     find_links: OnceCell<Vec<(String, Vec<IndexFile>)>>,
-    /// `.metadata` files that were not there although nobody had promised them.
-    unadvertised_misses: AtomicU32,
-    /// One of them was there.
-    unadvertised_hits: AtomicU32,
     /// Hosts that send whole files when they are asked for parts.
     without_ranges: Mutex<HashSet<String>>,
 }
@@ -97,8 +92,6 @@ impl Index {
             pages: Memo::default(),
             metadata: Memo::default(),
             find_links: OnceCell::new(),
-            unadvertised_misses: AtomicU32::new(0),
-            unadvertised_hits: AtomicU32::new(0),
             without_ranges: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -119,13 +119,15 @@ impl IndexServer {
             state.answers.insert(format!("{path}.metadata"), answer);
         }
         state.answers.insert(path, ("application/octet-stream".into(), bytes));
-        let files = state.files.entry(name.to_owned()).or_default();
+        let State { files, answers, .. } = &mut *state;
+        let files = files.entry(name.to_owned()).or_default();
         files.push((filename.to_owned(), digest));
         let listed: Vec<_> = files
             .iter()
             .map(|(filename, digest)| {
+                let has_metadata = answers.contains_key(&format!("/files/{filename}.metadata"));
                 serde_json::json!({"filename": filename, "url": format!("../../files/{filename}"),
-                    "hashes": {"sha256": digest}, "upload-time": "2026-01-01T00:00:00Z"})
+                    "core-metadata": has_metadata, "hashes": {"sha256": digest}, "upload-time": "2026-01-01T00:00:00Z"})
             })
             .collect();
         let page = serde_json::json!({"meta": {"api-version": "1.1"}, "name": name, "files": listed});

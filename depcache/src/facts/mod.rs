@@ -3,7 +3,9 @@
 //! The resolver is synchronous and runs on a blocking thread; its questions are answered by driving the async
 //! client from there. Prefetches run beside it on tasks that end with this value.
 
-use std::collections::{HashMap, HashSet};
+mod ahead;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use depcache_resolve::HashAlgorithm;
@@ -15,16 +17,13 @@ use depcache_resolve::{
 use domain::Digest;
 use pep440_rs::Version;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 use uv_distribution_filename::{DistExtension, DistFilename};
 use uv_normalize::PackageName;
 
+use self::ahead::Ahead;
 use crate::direct::DirectError;
 use crate::index::{CoreMetadata, Index, IndexError, IndexFile, ProjectFiles};
 use crate::source::{Frontend, SourceError};
-
-/// Prefetches that may wait at a time. More advice than this is dropped: the question itself will be asked.
-const PREFETCH_LIMIT: usize = 400;
 
 /// [`Facts`] over an [`Index`].
 #[derive(Debug)]
@@ -32,9 +31,7 @@ pub struct IndexFacts {
     index: Index,
     runtime: Handle,
     frontend: Option<Frontend>,
-    prefetches: Mutex<JoinSet<()>>,
-    /// Addresses of the files whose METADATA was asked for ahead.
-    announced: Mutex<HashSet<String>>,
+    ahead: Ahead,
     /// By address: extras ask for the same METADATA again and again.
     read: Mutex<HashMap<String, FileMetadata>>,
 }
@@ -42,14 +39,7 @@ pub struct IndexFacts {
 impl IndexFacts {
     /// Facts whose calls must come from a thread that may block (`spawn_blocking`).
     pub fn new(index: Index, runtime: Handle) -> Self {
-        Self {
-            index,
-            runtime,
-            frontend: None,
-            prefetches: Mutex::new(JoinSet::new()),
-            announced: Mutex::default(),
-            read: Mutex::default(),
-        }
+        Self { index, runtime, frontend: None, ahead: Ahead::default(), read: Mutex::default() }
     }
 
     /// With metadata of source distributions, read or built by `frontend`.
@@ -223,49 +213,47 @@ impl Facts for IndexFacts {
     }
 
     fn is_metadata_at_hand(&self, file: &PackageFile) -> bool {
-        let announced = self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        !announced.contains(&file.url) && sha256(file).is_some_and(|sha256| self.index.has_metadata(&sha256))
+        !self.ahead.has(&file.url) && sha256(file).is_some_and(|sha256| self.index.has_metadata(&sha256))
     }
 
     fn prefetch(&self, soon: &[Prefetch<'_>]) {
-        let mut tasks = self.prefetches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
         for question in soon {
-            if tasks.len() >= PREFETCH_LIMIT {
-                return;
-            }
             let index = self.index.clone();
-            // A failed prefetch is told when the question itself is asked.
-            match question {
+            match *question {
                 Prefetch::Files(package) => {
-                    let package = (*package).clone();
-                    tasks.spawn_on(async move { drop(index.files(&package).await) }, &self.runtime);
+                    let name = package.clone();
+                    let ahead = async move { drop(index.files(&name).await) };
+                    self.ahead.ask(&self.runtime, package.as_ref(), true, ahead);
                 }
                 // What has to be built is not built on suspicion.
                 Prefetch::Metadata(file) if !is_wheel(file) => {}
+                // What is on disk is read when it is asked for: of what is announced, most never is.
+                Prefetch::Metadata(file) if self.is_metadata_at_hand(file) => {}
                 Prefetch::Metadata(file) => {
-                    // What is on disk is read when it is asked for: of what is announced, most never is.
-                    if self.is_metadata_at_hand(file) {
-                        continue;
-                    }
-                    let mut announced =
-                        self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    if !announced.insert(file.url.clone()) {
-                        continue;
-                    }
-                    let file = (*file).clone();
+                    let wheel = file.clone();
                     let ahead = async move {
-                        let Some(name) = DistFilename::try_from_normalized_filename(&file.filename) else {
+                        let Some(name) = DistFilename::try_from_normalized_filename(&wheel.filename) else {
                             return;
                         };
-                        if let Ok(Some(known)) = Self::index_file(&index, name.name(), &file).await {
+                        if let Ok(Some(known)) = Self::index_file(&index, name.name(), &wheel).await {
                             drop(index.metadata(&known).await);
                         }
                     };
-                    tasks.spawn_on(ahead, &self.runtime);
+                    self.ahead.ask(&self.runtime, &file.url, false, ahead);
                 }
             }
         }
+    }
+
+    fn wait(&self, question: Prefetch<'_>) -> bool {
+        let key = match &question {
+            Prefetch::Files(package) => package.as_ref(),
+            Prefetch::Metadata(file) => file.url.as_str(),
+        };
+        if !self.ahead.has(key) {
+            self.prefetch(&[question]);
+        }
+        self.ahead.wait(&self.runtime, key)
     }
 }
 
