@@ -75,3 +75,29 @@ fn busy_indexes_are_asked_again_but_not_forever() {
     // Once ahead of time, once when the answer was needed.
     assert!(world.asked().len() <= 2, "nobody waits for an hour");
 }
+
+#[test]
+fn through_a_proxy_and_past_it() {
+    let mut world = World::new();
+    world.set("HTTP_PROXY", &format!("http://127.0.0.1:{}", world.port));
+    world.set("NO_PROXY", "localhost");
+    world.lock(&["--index-url", "http://index.invalid/plain/simple"]).ok();
+    let asked = world.asked();
+    assert!(asked.len() >= 2 && asked.iter().all(|line| line.ends_with(" proxied")), "{asked:?}");
+    world.lock(&["--index-url", &world.index("nostore")]).ok();
+    let asked = world.asked();
+    assert!(!asked.is_empty() && !asked.iter().any(|line| line.contains("proxied")), "{asked:?}");
+}
+
+#[test]
+fn several_processes_share_a_cache() {
+    let world = World::new();
+    let index = world.index("ranges");
+    let ran = world.lock_at_once("alpha\nbeta\ngamma\n", &["--index-url", &index], 8);
+    let locks: Vec<_> = ran.into_iter().map(|ran| ran.ok().stdout).collect();
+    assert!(locks[0].contains("gamma") && locks.iter().all(|lock| lock == &locks[0]), "{locks:?}");
+    world.asked();
+    let offline = world.lock_lines("alpha\nbeta\ngamma\n", &["--index-url", &index, "--offline"]).ok();
+    assert_eq!(offline.stdout, locks[0], "what they left behind is whole");
+    assert_eq!(world.asked(), [""; 0]);
+}

@@ -50,11 +50,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        # Asked as a proxy: the whole address, of a host that only a proxy can know.
+        proxied = self.path.startswith("http://index.invalid/")
+        self.path = self.path.removeprefix("http://index.invalid")
         kind, _, rest = self.path.lstrip("/").partition("/")
         span, login = self.headers["Range"], self.headers["Authorization"]
         with open(LOG, "a") as log:
             conditional = " if-none-match" if self.headers["If-None-Match"] else ""
-            log.write(f"{self.path}{' ' + span if span else ''}{' login' if login else ''}{conditional}\n")
+            log.write(f"{self.path}{' ' + span if span else ''}{' login' if login else ''}{conditional}"
+                      f"{' proxied' if proxied else ''}\n")
         if kind == "auth" and login != LOGIN:
             return self.answer(401, WWW_Authenticate='Basic realm="index"')
         if kind == "forbidden":

@@ -56,8 +56,14 @@ impl World {
     }
 
     pub(crate) fn lock_lines(&self, lines: &str, options: &[&str]) -> Ran {
+        self.lock_at_once(lines, options, 1).remove(0)
+    }
+
+    /// The same in several processes at the same time.
+    pub(crate) fn lock_at_once(&self, lines: &str, options: &[&str], processes: usize) -> Vec<Ran> {
         std::fs::write(self.path("requirements.txt"), lines).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_depcache"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_depcache"));
+        command
             .args(["lock", "requirements.txt", "--base", "none"])
             .args(options)
             .current_dir(self.dir.path())
@@ -66,13 +72,18 @@ impl World {
             .env("HOME", self.dir.path())
             .env("UPDRAFT_CACHE_DIR", self.path("cache"))
             .envs(self.variables.iter().cloned())
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let started: Vec<_> = (0..processes).map(|_| command.spawn().unwrap()).collect();
+        let ended = started.into_iter().map(|child| {
+            let output = child.wait_with_output().unwrap();
+            Ran {
+                code: output.status.code().unwrap_or(-1),
+                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }
+        });
+        ended.collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
